@@ -1,0 +1,38 @@
+# Python 3.11 or later and make are all that these need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: env demo test check bench clean
+
+env: $(STAMP)
+
+# The project is installed in place. Its folders go on Python's path after everything else that is
+# installed, and a data folder called corpus/ in the working directory does not hide the package.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing affect-corpus and what it needs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: env
+	@$(BIN)/python -m benchmarks.demo demo
+
+# Style, types and layers first: they fail fastest.
+check: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest
+
+bench: env
+	$(BIN)/python benchmarks/build.py
+	$(BIN)/python benchmarks/agreement.py
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Annotate in Label Studio, measure agreement, decide labels."""

@@ -1,0 +1,81 @@
+"""What the engine answers: typed results, with a reason where a number does not exist."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from annotation.agreement.intervals import DECIMALS
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One coefficient.
+
+    Attributes:
+        value: The coefficient, at most 1; None where it does not exist.
+        se: Standard error.
+        low: Lower end of the 95% interval.
+        high: Upper end of the 95% interval.
+        definition: Which definition, standard error and interval these are.
+        reason: Why a number is missing; None when all are there.
+    """
+
+    value: float | None
+    se: float | None
+    low: float | None
+    high: float | None
+    definition: str
+    reason: str | None = None
+
+
+def number(value: float | None) -> float | None:
+    """A finite number at twelve decimals (the same on every machine), or None."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), DECIMALS) + 0.0
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement on one field.
+
+    Attributes:
+        field: Name of the field.
+        level: Level of measurement.
+        items: Items with at least one rating.
+        raters: Raters with at least one rating; with unknown raters, the most ratings of an item.
+        ratings: Number of ratings.
+        missing: Cells of the table items x raters without a rating.
+        coefficients: By the names of the stable JSON.
+        clusters: Number of clusters that the intervals resample; None when they resample items.
+        per_category: Alpha of "this value or not", by value (for sets, by label).
+    """
+
+    field: str
+    level: str
+    items: int
+    raters: int
+    ratings: int
+    missing: int
+    coefficients: Mapping[str, Coefficient]
+    clusters: int | None = None
+    per_category: Mapping[str, Coefficient] = dataclasses.field(default_factory=dict)
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the table items x raters without a rating, 0 to 1."""
+        return self.missing / max(self.missing + self.ratings, 1)
+
+    def to_dict(self) -> dict[str, object]:
+        """The field's part of the stable JSON of ``annotation agreement --json``."""
+        return {
+            "level": self.level,
+            "items": self.items,
+            "raters": self.raters,
+            "ratings": self.ratings,
+            "missing": self.missing,
+            "coefficients": {name: asdict(one) for name, one in self.coefficients.items()},
+        }

@@ -1,0 +1,1 @@
+"""Baselines: floors and multitask models, honestly evaluated."""

@@ -1,0 +1,266 @@
+"""Agreement at a million items, beside published libraries in a virtual environment of their own.
+
+Prints our time, the peer's, the ratio and the limit that the project set itself. Peers are installed into
+``--cache`` (a temporary folder by default) and never become dependencies: krippendorff is GPL-3, irrCAC pins old
+versions. Data are simulated. Peers that need minutes get fewer items or replicates; their time is then scaled
+up linearly, which the table says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # one thread, ours and the peers'
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from annotation.agreement import coefficients, distances, measure
+from annotation.agreement import agreement as whole
+from annotation.agreement.coefficients import Chance, Disagreement, Moments
+from annotation.agreement.intervals import bootstrap_values, jackknife
+from annotation.agreement.patterns import Patterns, reduce_codes, tally
+from annotation.agreement.reading import Ratings
+from schemas.fields import Level
+
+RATERS, CATEGORIES, MISSING_SHARE = 5, 7, 0.2
+PEERS = ("krippendorff", "nltk", "irrCAC")
+
+PEER_SCRIPT = r"""
+import json, sys, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+codes = np.load(sys.argv[1]); members = np.load(sys.argv[2]); wanted = json.loads(sys.argv[3])
+values = np.where(codes < 0, np.nan, codes.astype(float))
+out = {}
+def timed(name, scale, call):
+    start = time.perf_counter(); result = call(); out[name] = [(time.perf_counter() - start) * scale, scale, float(result)]
+def attempt(name, scale, call):
+    try:
+        timed(name, scale, call)
+    except Exception as fault:
+        out[name] = [None, scale, f"{type(fault).__name__}: {fault}"[:80]]
+if "krippendorff" in wanted:
+    import krippendorff
+    for level in ("nominal", "ordinal", "interval"):
+        attempt("krippendorff " + level, 1, lambda: krippendorff.alpha(
+            reliability_data=values.T, level_of_measurement=level, value_domain=list(range(7))))
+    n = len(values)
+    def replicates():
+        random = np.random.default_rng(0)
+        for _ in range(2):
+            krippendorff.alpha(reliability_data=values[random.integers(0, n, n)].T, level_of_measurement="nominal",
+                               value_domain=list(range(7)))
+        return 0
+    attempt("krippendorff bootstrap", 500, replicates)
+    few = np.random.default_rng(0).normal(size=(60, 5))
+    attempt("krippendorff continuous 60 items", 1, lambda: krippendorff.alpha(
+        reliability_data=few.T, level_of_measurement="interval"))
+if "irrCAC" in wanted:
+    import pandas as pd
+    from irrCAC.raw import CAC
+    part = min(len(values), 100_000)
+    frame = pd.DataFrame(values[:part])
+    for method in ("gwet", "fleiss", "bp"):
+        attempt("irrCAC " + method, len(values) / part, lambda: getattr(CAC(frame), method)()["est"]["coefficient_value"])
+if "nltk" in wanted:
+    from nltk.metrics.agreement import AnnotationTask
+    from nltk.metrics.distance import masi_distance
+    part = min(len(members), 20_000)
+    sets = {}
+    for key in np.unique(members):
+        sets[key] = frozenset(str(bit) for bit in range(7) if key >= 0 and key >> bit & 1)
+    def distance(a, b):
+        return 0.0 if a == b else 1.0 if not a or not b else masi_distance(a, b)
+    triples = [(str(r), str(i), sets[k]) for i, row in enumerate(members[:part]) for r, k in enumerate(row) if k >= 0]
+    attempt("nltk masi", len(members) / part, lambda: AnnotationTask(data=triples, distance=distance).alpha())
+print(json.dumps(out))
+"""
+
+
+def simulate(items: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and label sets (bit masks), shape (items, raters), -1 missing."""
+    random = np.random.default_rng(seed)
+    shape = (items, RATERS)
+    truth = random.integers(0, CATEGORIES, (items, 1))
+    codes = np.where(random.random(shape) < 0.6, truth, random.integers(0, CATEGORIES, shape)).astype(np.int8)
+    second = np.where(random.random(shape) < 0.15, random.integers(0, CATEGORIES, shape), codes)
+    members = (1 << codes.astype(np.int64)) | (1 << second)
+    members[random.random(shape) < 0.1] = 0
+    absent = random.random(shape) < MISSING_SHARE
+    codes[absent], members[absent] = -1, -1
+    return codes, members
+
+
+def best(call: Callable[[], object], times: int) -> float:
+    """Fastest of several runs, seconds."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def six_coefficients(codes: np.ndarray) -> None:
+    """Three alphas, Fleiss, AC1 and Brennan-Prediger with their errors, from a matrix of codes."""
+    patterns = Patterns.from_codes(codes, CATEGORIES)
+    nominal = Disagreement.of_patterns(patterns, distances.nominal(CATEGORIES))
+    interval = Disagreement.of_moments(Moments.of_patterns(patterns, np.arange(float(CATEGORIES))))
+    ordinal = distances.ordinal(patterns.sums(patterns.items * patterns.pairable))
+    for terms in (nominal, interval, Disagreement.of_patterns(patterns, ordinal)):
+        coefficients.alpha(terms)
+    coefficients.alpha_jackknife(nominal)
+    coefficients.alpha_jackknife(interval)
+    by_ordinal = coefficients.ordinal_statistic(patterns)
+    jackknife(by_ordinal.rows, by_ordinal.value, patterns.items)
+    for chance in (Chance.FLEISS, Chance.GWET, Chance.UNIFORM):
+        coefficients.chance_corrected(patterns, None, chance)
+        statistic = coefficients.chance_statistic(patterns, None, chance)
+        jackknife(statistic.rows, statistic.value, patterns.items)
+
+
+def bootstrap(codes: np.ndarray, clusters: int | None) -> None:
+    """A thousand replicates of nominal alpha, over items or clusters, from the codes on."""
+    patterns, of_item = reduce_codes(codes, CATEGORIES, inverse=clusters is not None)
+    statistic = coefficients.alpha_statistic(patterns, None)
+    if clusters is None:
+        bootstrap_values(statistic.rows, statistic.value, multiplicity=patterns.items)
+        return
+    cluster = np.arange(len(codes)) % clusters
+    rows = np.column_stack([tally(cluster, column[of_item], clusters) for column in statistic.rows.T])
+    bootstrap_values(rows, statistic.value)
+
+
+def masi(members: np.ndarray) -> float:
+    """MASI alpha from bit masks of label sets."""
+    used = np.zeros(1 << CATEGORIES, dtype=bool)
+    used[members[members >= 0]] = True
+    place = np.append(np.cumsum(used) - 1, -1).astype(np.int16)
+    sets = [frozenset(str(bit) for bit in range(CATEGORIES) if key >> bit & 1) for key in np.flatnonzero(used).tolist()]
+    patterns = Patterns.from_codes(place[members], len(sets))
+    return coefficients.alpha(Disagreement.of_patterns(patterns, distances.set_distance(sets))).value
+
+
+def continuous(numbers: np.ndarray) -> float:
+    """Interval alpha of a matrix of distinct numbers."""
+    return coefficients.alpha(Disagreement.of_moments(Moments.of_numbers(numbers))).value
+
+
+def peer_times(cache: Path, codes: np.ndarray, members: np.ndarray) -> dict[str, list[object]]:
+    """Times of the peers that can be installed, measured in a process of their own."""
+    home = cache / "peers"
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        venv.create(home, with_pip=True)
+    found = []
+    for peer in PEERS:
+        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", peer]
+        if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            found.append(peer)
+    files = [cache / "codes.npy", cache / "members.npy"]
+    np.save(files[0], codes)
+    np.save(files[1], members)
+    done = subprocess.run(
+        [str(python), "-c", PEER_SCRIPT, *map(str, files), json.dumps(found)], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        Console(stderr=True).print(done.stderr[-2000:])
+        return {}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--dialogues", type=int, default=100_000)
+    parser.add_argument("--cache", type=Path, help="folder of the peers' environment; a temporary one by default")
+    parser.add_argument("--no-peers", action="store_true")
+    arguments = parser.parse_args()
+    codes, members = simulate(arguments.items)
+    numbers = np.random.default_rng(1).normal(size=codes.shape) + np.arange(len(codes))[:, None] % 3
+    numbers[codes < 0] = np.nan
+    six_coefficients(codes[:1000])
+    tracemalloc.start()
+    six_coefficients(codes)
+    memory = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    item, rater = np.nonzero(codes >= 0)
+    text = {
+        "item": pa.array([f"utterance-{i:07d}" for i in range(len(codes))]).take(pa.array(item)),
+        "rater": pa.array([f"rater-{r}" for r in range(RATERS)]).take(pa.array(rater)),
+        "label": pa.array([f"value-{c}" for c in range(CATEGORIES)]).take(pa.array(codes[item, rater])),
+    }
+    arrow = pa.table(text)
+    frame: pd.DataFrame = arrow.to_pandas()
+    one_nominal = best(
+        lambda: coefficients.alpha(
+            Disagreement.of_patterns(Patterns.from_codes(codes, CATEGORIES), distances.nominal(CATEGORIES))
+        ),
+        5,
+    )
+    coded = Ratings(
+        "label", Level.NOMINAL, item, rater, codes[item, rater].astype(np.int64),
+        tuple("abcdefg"), len(codes), RATERS, tuple("abcdefg"),
+    )  # fmt: skip
+    rows: list[tuple[str, float, float | None, str]] = [
+        ("alpha nominal", one_nominal, None, "krippendorff nominal"),
+        ("alpha x3, Fleiss, AC1, BP, jackknife", best(lambda: six_coefficients(codes), 5), 0.030, "krippendorff ordinal"),
+        ("Fleiss, AC1 or BP within it", best(lambda: six_coefficients(codes), 3), None, "irrCAC gwet"),
+        ("1,000 replicates over items", best(lambda: bootstrap(codes, None), 3), 0.2, "krippendorff bootstrap"),
+        (f"1,000 replicates over {arguments.dialogues:,} dialogues", best(lambda: bootstrap(codes, arguments.dialogues), 1), 4.0, "krippendorff bootstrap"),
+        ("MASI alpha of label sets", best(lambda: masi(members), 3), 0.4, "nltk masi"),
+        ("interval alpha, all numbers distinct", best(lambda: continuous(numbers), 3), 0.2, ""),
+        ("continuous, 60 items", best(lambda: continuous(np.random.default_rng(0).normal(size=(60, 5))), 3), None, "krippendorff continuous 60 items"),
+        ("all coefficients and intervals, integer codes", best(lambda: measure(coded), 1), None, ""),
+        ("the same from Arrow strings", best(lambda: whole(arrow, "label:nominal", item="item", rater="rater"), 1), 3.0, ""),
+        ("the same from pandas strings", best(lambda: whole(frame, "label:nominal", item="item", rater="rater"), 1), 3.0, ""),
+    ]  # fmt: skip
+    peers: dict[str, list[object]] = {}
+    if not arguments.no_peers:
+        with tempfile.TemporaryDirectory() as temporary:
+            cache = arguments.cache or Path(temporary)
+            cache.mkdir(parents=True, exist_ok=True)
+            peers = peer_times(cache, codes, members)
+    table = Table(title=f"{len(codes):,} items x {RATERS} raters x {CATEGORIES} categories, 20% missing, one thread")
+    for heading in ("what", "ours", "peer", "its time", "ratio", "limit"):
+        table.add_column(heading, justify="left" if heading in ("what", "peer") else "right")
+    for what, ours, limit, peer in rows:
+        theirs = peers.get(peer, [None, 1, ""])
+        seconds = theirs[0]
+        scaled = f" (x{theirs[1]:g} scaled)" if theirs[1] != 1 else ""
+        table.add_row(
+            what,
+            f"{ours:.4f} s",
+            peer + scaled if seconds is not None else "",
+            f"{seconds:.2f} s" if isinstance(seconds, float) else "",
+            f"{seconds / ours:,.0f}x" if isinstance(seconds, float) else "",
+            "" if limit is None else f"{limit} s {'met' if ours <= limit else 'MISSED'}",
+        )
+    table.add_row("extra memory of the six coefficients", f"{memory:.1f} MB", "", "", "", f"30 MB {'met' if memory <= 30 else 'MISSED'}")
+    console = Console(width=max(120, Console().width))
+    console.print(table)
+    for name, (seconds, _, note) in peers.items():
+        if seconds is None:
+            console.print(f"{name}: {note}")
+    missed = any(limit is not None and ours > limit for _, ours, limit, _ in rows) or memory > 30
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()

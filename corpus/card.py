@@ -1,0 +1,159 @@
+"""The dataset card: the README.md of a published dataset, with the header that the Hub reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import yaml
+
+from corpus.hf_features import SPLIT_ORDER
+from schemas import project as folder
+from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
+from schemas.project import Project
+from schemas.tables import read_table
+
+Rows = Mapping[str, Mapping[str, int]]
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+)
+
+
+def write_card(project: Project, target: Path, rows: Rows, labels: str, digest: str) -> None:
+    """Write the card of a built dataset.
+
+    Args:
+        project: The project.
+        target: The dataset folder.
+        rows: Rows by configuration and split.
+        labels: The table of decided labels that was built.
+        digest: Digest of all that the dataset was built from.
+    """
+    header = yaml.safe_dump(_header(project, rows, digest), allow_unicode=True, sort_keys=False)
+    body = "\n".join(_body(project, rows, labels))
+    (target / "README.md").write_text(f"---\n{header}---\n\n{body}\n", "utf-8")
+
+
+def _languages(project: Project) -> list[str]:
+    if project.settings.languages:
+        return list(project.settings.languages)
+    column = read_table(project.path(folder.DIALOGUES), ["language"]).column("language")
+    return sorted(language for language in pc.unique(column).to_pylist() if language)
+
+
+def _header(project: Project, rows: Rows, digest: str) -> dict[str, Any]:
+    total = sum(rows["default"].values())
+    kinds = {one.type for one in project.schema}
+    header: dict[str, Any] = {
+        "pretty_name": project.settings.title or project.settings.name,
+        "language": _languages(project) or ["und"],
+        "license": project.settings.licence,
+        "size_categories": [next((name for limit, name in _SIZES if total < limit), "n>10M")],
+        "task_categories": ["text-classification"],
+        "tags": ["affective-computing", "dialogue", *(["multi-label"] if "multilabel" in kinds else [])],
+    }
+    header["configs"] = [
+        {
+            "config_name": name,
+            **({"default": True} if name == "default" else {}),
+            # datasets caches a local folder under its name and this header alone: without the digest it would
+            # give the rows of an older build, or of another folder called dataset/.
+            "description": f"built from {digest}",
+            "data_files": [
+                {"split": split, "path": f"{name}/{split}-*.parquet"}
+                for split in SPLIT_ORDER
+                if split in splits
+            ],
+        }
+        for name, splits in rows.items()
+        if splits
+    ]
+    return header
+
+
+def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
+    settings, schema = project.settings, project.schema
+    yield f"# {settings.title or settings.name}\n"
+    if settings.description:
+        yield settings.description + "\n"
+    yield from _simulation(project)
+    yield "Labels say what people *perceive* in an utterance, not what its speaker feels.\n"
+    yield "```python\nfrom datasets import load_dataset\n"
+    yield 'utterances = load_dataset("PATH_OR_NAME")                  # a row an utterance'
+    yield 'dialogues = load_dataset("PATH_OR_NAME", "dialogues")     # a row a dialogue'
+    if "annotations" in rows:
+        yield 'ratings = load_dataset("PATH_OR_NAME", "annotations")     # a row a rating'
+    yield "```\n"
+    yield "## Size\n"
+    present = [split for split in SPLIT_ORDER if split in rows["default"]]
+    yield f"| configuration | {' | '.join(present)} |\n|---|{'---:|' * len(present)}"
+    for name, splits in rows.items():
+        yield f"| {name} | {' | '.join(f'{splits.get(split, 0):,}' for split in present)} |"
+    yield f"\nDecided labels: `{Path(labels).stem}`. Null labels have their reason in `FIELD_missing`.\n"
+    yield f"## Labels ({schema.name} {schema.version})\n"
+    yield f"{schema.description.en}\n\n{schema.description.zh}\n"
+    for one in schema:
+        yield from _field(one)
+    yield from _agreement(project)
+    yield "## Sources\n"
+    for name, about in settings.sources.items():
+        yield f"### {name}\n"
+        yield from (f"- {key}: {value}" for key, value in about.items())
+    if not settings.sources:
+        yield "Nothing is said in `corpus.yaml` of the rights in the sources. Ask before you use them."
+    if settings.citation:
+        yield f"\n## Citation\n\n{settings.citation}"
+
+
+def _simulation(project: Project) -> Iterator[str]:
+    """Say plainly which raters are simulated."""
+    if not project.has(folder.RATERS):
+        return
+    attributes = read_table(project.path(folder.RATERS), ["attributes"]).column("attributes").to_pylist()
+    simulated = sum(dict(one).get("simulated") == "true" for one in attributes)
+    if simulated:
+        yield f"> **Simulated:** {simulated} of the {len(attributes)} raters are simulated, not people.\n"
+
+
+def _field(one: Field) -> Iterator[str]:
+    yield f"### `{one.name}`: {one.title.en} / {one.title.zh} ({one.type})\n"
+    for text in (one.question, one.rule):
+        if text:
+            yield f"{text.en}\n\n{text.zh}\n"
+    if isinstance(one, IntervalField):
+        yield f"A number from {one.low:g} to {one.high:g}.\n"
+        yield from (f"- {point:g}: {wording.en} / {wording.zh}" for point, wording in one.anchors)
+    if isinstance(one, RelationField):
+        yield f"From `{one.source}` to `{one.target}`, asked when: {one.applies_when}.\n"
+    if isinstance(one, MultilabelField):
+        alone = f", {', '.join(one.exclusive)} only alone" if one.exclusive else ""
+        strength = f"; intensity {one.intensity[0]}..{one.intensity[1]} for each" if one.intensity else ""
+        yield f"One or several{alone}{strength}. The empty list means: none of them.\n"
+    if isinstance(one, CategoricalField | RelationField):
+        for value in one.values:
+            meaning = f": {value.definition.en} / {value.definition.zh}" if value.definition else ""
+            yield f"- `{value.name}` ({value.title.en} / {value.title.zh}){meaning}"
+    yield ""
+
+
+def _agreement(project: Project) -> Iterator[str]:
+    """Print the agreement of the raters, where it was computed."""
+    path = project.path("reports/agreement.json")
+    if not path.exists():
+        return
+    yield "## Agreement\n"
+    yield "| field | level | items | raters | Krippendorff's alpha | 95% interval |"
+    yield "|---|---|---:|---:|---:|---|"
+    for name, one in json.loads(path.read_text("utf-8"))["fields"].items():
+        alpha = one["coefficients"]["alpha"]
+        value = f"{alpha['value']:.3f}" if alpha["value"] is not None else alpha["reason"]
+        interval = f"{alpha['low']:.3f} to {alpha['high']:.3f}" if alpha["low"] is not None else ""
+        yield f"| {name} | {one['level']} | {one['items']:,} | {one['raters']:,} | {value} | {interval} |"
+    yield ""

@@ -1,0 +1,222 @@
+"""The ``corpus`` command."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    help="Import, check, split, build and publish a dialogue corpus of perceived affect.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+
+ProjectOption = Annotated[Path, typer.Option("--project", help="The project folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+UP_TO_DATE = "Nothing to do: it is up to date."
+
+
+def _print_json(content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    print(json.dumps(content, ensure_ascii=False, indent=1, default=str))
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    schema: Annotated[str, typer.Option(help="Name of a shipped schema, or a YAML file.")] = "affect",
+    sample: Annotated[bool, typer.Option("--sample", help="Fill it with the embedded sample.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new project."""
+    if sample:
+        from corpus.sample.embedded import create_sample
+
+        project, imported = create_sample(directory)
+        _report_import(dataclasses.asdict(imported), as_json)
+        return
+    from schemas.project import Project
+
+    project = Project.create(directory, schema)
+    if as_json:
+        _print_json({"project": str(project.root), "schema": project.schema.name})
+        return
+    console.print(f"Project [bold]{project.root}[/] made, with the label schema {project.schema.name}.")
+    console.print("Say in corpus.yaml what the corpus is; then: corpus import FORMAT SOURCE... --project DIR")
+
+
+@app.command("import")
+def import_(
+    format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="cmma, meld, lewidi or table.")],
+    sources: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    project: ProjectOption = Path(),
+    name: Annotated[str | None, typer.Option(help="Name of the source; by default the format's.")] = None,
+    field: Annotated[str | None, typer.Option(help="lewidi: which field of the schema was rated.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="table: TARGET=COLUMN, such as text=Utterance or sarcasm@r1=first_rater."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import released files. What cannot be taken as it stands goes to reports/quarantine.parquet."""
+    from corpus.importers import import_source
+    from schemas.project import Project
+
+    imported = import_source(
+        Project(project), format_name, sources, name=name, field=field, columns=column or []
+    )
+    _report_import(dataclasses.asdict(imported) if imported else None, as_json)
+
+
+def _report_import(imported: dict[str, Any] | None, as_json: bool) -> None:
+    if imported is None:
+        _print_json({"changed": False}) if as_json else console.print(UP_TO_DATE)
+        return
+    tables = {key: rows.num_rows for key, rows in imported.pop("tables").items()}
+    if as_json:
+        _print_json({"changed": True, **imported, "tables": tables})
+        return
+    for note in imported["notes"]:
+        console.print(f"  {note}", style="dim", highlight=False)
+    ignored = sum(imported["rows_ignored"].values())
+    console.print(
+        f"{imported['rows_read']:,} rows read = {imported['rows_imported']:,} imported"
+        f" + {imported['rows_quarantined']:,} quarantined + {ignored:,} ignored"
+    )
+    table = Table("table", "rows", title=f"Source {imported['source']}")
+    table.columns[1].justify = "right"
+    for key, rows in tables.items():
+        table.add_row(key, f"{rows:,}")
+    console.print(table)
+    for reason, count in imported["cells"].items():
+        console.print(f"  [yellow]{count:,}[/] {reason}")
+    if imported["cells"]:
+        console.print("  listed with their original values in reports/quarantine.parquet")
+
+
+@app.command()
+def check(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """Look for defects in the tables; exit status 1 when there are errors."""
+    from corpus.checks import run
+    from schemas.project import Project
+
+    findings = run(Project(project))
+    errors = sum(one.severity == "error" for one in findings)
+    if as_json:
+        _print_json({"findings": [dataclasses.asdict(one) for one in findings]})
+    else:
+        colours = {"error": "red", "warning": "yellow", "info": "blue"}
+        for one in findings:
+            console.print(f"[{colours[one.severity]}]{one.severity:7}[/] {one.check}: ", end="")
+            console.print(one.message, markup=False)
+        console.print(f"{len(findings)} findings, {errors} of them errors; reports/check.json has examples")
+    raise typer.Exit(1 if errors else 0)
+
+
+@app.command()
+def split(
+    project: ProjectOption = Path(),
+    keep_source: Annotated[
+        bool, typer.Option("--keep-source", help="Keep the splits that the sources were published with.")
+    ] = False,
+    by: Annotated[
+        str, typer.Option(help="What stays in one split: dialogue, episode, show or speaker.")
+    ] = "dialogue",
+    ratios: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.8,0.1,0.1",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Split the dialogues into train, validation and test."""
+    from corpus.splits import parse_ratios, parse_unit, split_project, summary
+    from schemas.project import Project
+
+    found = Project(project)
+    made = split_project(
+        found, keep_source=keep_source, by=parse_unit(by), ratios=parse_ratios(ratios), seed=seed
+    )
+    counts = summary(found)
+    if as_json:
+        _print_json({"changed": made is not None, "splits": counts})
+        return
+    table = Table("split", "dialogues", "utterances", "share")
+    total = sum(one["utterances"] for one in counts.values())
+    for name, one in counts.items():
+        share = f"{one['utterances'] / total:.1%}"
+        table.add_row(name, f"{one['dialogues']:,}", f"{one['utterances']:,}", share)
+    console.print(table)
+    if made is None:
+        console.print(UP_TO_DATE)
+
+
+@app.command()
+def build(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """Build the dataset folder that load_dataset opens."""
+    from corpus.build import build as build_dataset
+    from schemas.project import DATASET, Project
+
+    found = Project(project)
+    built = build_dataset(found)
+    if as_json:
+        _print_json({"changed": built is not None, **(dataclasses.asdict(built) if built else {})})
+        return
+    if built is None:
+        console.print(UP_TO_DATE)
+    else:
+        table = Table("configuration", "split", "rows", title=f"Built with {built.labels}")
+        table.columns[2].justify = "right"
+        for name, splits in built.rows.items():
+            for one, rows in splits.items():
+                table.add_row(name, one, f"{rows:,}")
+        console.print(table)
+    console.print(f'load_dataset("{found.path(DATASET)}")', style="bold", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def publish(
+    dataset: Annotated[Path, typer.Argument(help="The project folder whose dataset/ is published.")],
+    to: Annotated[str, typer.Option(help="hub:ORG/NAME, or a folder.")],
+    public: Annotated[bool, typer.Option("--public", help="Make a new Hub repository public.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be published.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish the built dataset: to a folder, or to the Hugging Face Hub (private unless --public)."""
+    from corpus.publish import publish as publish_dataset
+    from schemas.project import Project
+
+    publication = publish_dataset(Project(dataset), to, public=public, dry_run=dry_run)
+    if as_json:
+        _print_json(dataclasses.asdict(publication))
+        return
+    for name, size in publication.files.items():
+        console.print(f"  {size / 1024:10,.1f} KiB  {name}", highlight=False)
+    seen = {True: " (private)", False: " (public)", None: ""}[publication.private]
+    verb = "Published to" if publication.done else "Would be published to"
+    console.print(f"{verb} {publication.target}{seen}: {len(publication.files)} files", soft_wrap=True)
+
+
+@app.command()
+def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """Show which tables there are and which are out of date."""
+    from corpus.status import status as project_status
+    from schemas.project import Project
+
+    found = project_status(Project(project))
+    if as_json:
+        _print_json([dataclasses.asdict(one) for one in found])
+        return
+    colours = {"missing": "dim", "current": "green", "stale": "yellow"}
+    table = Table("table", "state", "rows", "made by")
+    table.columns[2].justify = "right"
+    for one in found:
+        state = f"[{colours[one.state]}]{one.state}[/]"
+        if one.changed:
+            state += f": {', '.join(one.changed)} changed"
+        table.add_row(one.name, state, "" if one.rows is None else f"{one.rows:,}", one.made_by)
+    console.print(table)

@@ -1,0 +1,254 @@
+"""Importing released corpora and tables into a project.
+
+A format is a module with ``read``, which says which column means what; ``assembly.py`` does the rest. Sources
+are merged here: importing a source again replaces its rows and leaves those of others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.importers import cmma, lewidi, meld, table
+from corpus.importers.assembly import Imported, Source, assemble
+from corpus.importers.reading import source_files
+from schemas import project as folder
+from schemas import records
+from schemas.answers import map_distinct
+from schemas.errors import InputError, Issue
+from schemas.fields import Missing
+from schemas.label_schema import LabelSchema
+from schemas.project import Project
+from schemas.tables import Provenance, concat, read_table, write_table
+
+FORMATS = ("cmma", "meld", "lewidi", "table")
+REPORT = "reports/import.json"
+PUBLISHED = "labels/published.parquet"
+VERSION = 1
+
+
+def import_source(
+    project: Project,
+    format_name: str,
+    paths: Sequence[Path],
+    *,
+    name: str | None = None,
+    field: str | None = None,
+    columns: Sequence[str] = (),
+) -> Imported | None:
+    """Import released files into a project.
+
+    Args:
+        project: The project.
+        format_name: One of `FORMATS`.
+        paths: Files or folders of the source.
+        name: Name of the source in the project; by default that of the format.
+        field: ``lewidi``: which field was rated.
+        columns: ``table``: map entries, ``TARGET=COLUMN``.
+
+    Returns:
+        What was imported and the account of its rows; None when this very source stands there already.
+
+    Raises:
+        InputError: With every fault found; the project is as it was.
+    """
+    if format_name not in FORMATS:
+        raise InputError(Issue("unknown format", value=format_name, choices=FORMATS))
+    if (field and format_name != "lewidi") or (columns and format_name != "table"):
+        raise InputError("--field belongs to the format lewidi, --map to the format table")
+    name = name or format_name
+    if "/" in name or name.startswith(".") or not name.strip():
+        raise InputError(
+            Issue("the name of a source becomes a file name; it may not hold / or begin with .", value=name)
+        )
+    made_from = {
+        "format": format_name,
+        "schema": project.schema.digest,
+        "field": field,
+        # Map entries may name raters: only their digest is kept.
+        "columns": hashlib.sha256("\0".join(columns).encode()).hexdigest(),
+        "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in source_files(paths)},
+    }
+    if _account(project).get(name, {}).get("made_from") == made_from:
+        return None
+    return store(project, _read(format_name, paths, project.schema, name, field, columns), made_from)
+
+
+def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imported:
+    """Write what was read from a source into the project's tables.
+
+    Args:
+        project: The project.
+        source: What was read.
+        made_from: What identifies the source's content; kept in the account and the provenance.
+
+    Raises:
+        InputError: The source holds nothing usable, or its ids collide with those of another source.
+    """
+    identities = f"private/raters-{source.name}.json"
+    names = _pseudonymise(source, project.path(identities)) if source.raters_are_people else {}
+    imported = assemble(source, project.schema)
+    account = _account(project)
+    account[source.name] = {
+        "made_from": dict(made_from),
+        "rows": {
+            "read": imported.rows_read,
+            "imported": imported.rows_imported,
+            "quarantined": imported.rows_quarantined,
+            "ignored": imported.rows_ignored,
+        },
+        "cells": imported.cells,
+        "notes": imported.notes,
+    }
+    merged = _merge(project, imported)
+    sources = {one: about["made_from"] for one, about in account.items()}
+    provenance = Provenance("corpus import", VERSION, {}, sources)
+    with project.writing("corpus import") as staging:
+        for file, (rows, schema) in merged.items():
+            write_table(staging / file, rows, schema, provenance)
+        _write_json(staging / REPORT, account)
+        if names:
+            _write_json(staging / identities, names)
+            (staging / identities).chmod(0o600)
+    return imported
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False), "utf-8")
+
+
+def _pseudonymise(source: Source, known: Path) -> dict[str, str]:
+    """Replace the names of raters by pseudonyms, the same ones as at an earlier import.
+
+    Returns:
+        Name by pseudonym, of all raters of this source so far; for ``private/`` only.
+    """
+    column = source.rows.column("rater").combine_chunks()
+    names: dict[str, str] = json.loads(known.read_text("utf-8")) if known.exists() else {}
+    pseudonyms = {name: pseudonym for pseudonym, name in names.items()}
+    for name in pc.unique(column).drop_null().to_pylist():
+        pseudonyms.setdefault(name, f"{source.name}:r{len(pseudonyms) + 1}")
+    place = source.rows.column_names.index("rater")
+    replaced = map_distinct(column, lambda name: pseudonyms[str(name)], pa.string())
+    source.rows = source.rows.set_column(place, "rater", replaced)
+    return {pseudonym: name for name, pseudonym in pseudonyms.items()}
+
+
+def _read(
+    format_name: str,
+    paths: Sequence[Path],
+    schema: LabelSchema,
+    name: str,
+    field: str | None,
+    columns: Sequence[str],
+) -> Source:
+    if format_name == "cmma":
+        return cmma.read(paths, schema, name)
+    if format_name == "meld":
+        return meld.read(paths, schema, name)
+    if format_name == "lewidi":
+        return lewidi.read(paths, schema, name, field)
+    return table.read(paths, schema, name, table.parse_map(columns, schema))
+
+
+def _account(project: Project) -> dict[str, Any]:
+    path = project.path(REPORT)
+    account: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return account
+
+
+def _merge(project: Project, imported: Imported) -> dict[str, tuple[pa.Table, pa.Schema]]:
+    """Return the project's tables with the rows of this source in place of those it had."""
+    schema, name, new = project.schema, imported.source, imported.tables
+    merged: dict[str, tuple[pa.Table, pa.Schema]] = {}
+    kept: dict[str, pa.Table] = {}
+    for file, key, arrow in (
+        (folder.DIALOGUES, "dialogues", records.DIALOGUES),
+        (folder.SPEAKERS, "speakers", records.SPEAKERS),
+        (folder.RATERS, "raters", records.RATERS),
+        (folder.QUARANTINE, "quarantine", records.QUARANTINE),
+    ):
+        kept[key] = _others(project, file, name)
+        rows = concat([kept[key], new.get(key, arrow.empty_table())], arrow)
+        if rows.num_rows or file != folder.RATERS:
+            merged[file] = (rows, arrow)
+    utterances = _of_dialogues(project, folder.UTTERANCES, kept["dialogues"], records.UTTERANCES)
+    _refuse_collisions(imported, kept["dialogues"], utterances)
+    rows = concat([utterances, new["utterances"]], records.UTTERANCES)
+    merged[folder.UTTERANCES] = (rows, records.UTTERANCES)
+    published = _published(project, utterances, new, schema)
+    if published is not None:
+        merged[PUBLISHED] = (published, records.labels_schema(schema))
+    annotations = f"annotations/{name}.parquet"
+    if "annotations" in new or project.has(annotations):
+        arrow = records.annotations_schema(schema)
+        merged[annotations] = (new.get("annotations", arrow.empty_table()), arrow)
+    return merged
+
+
+def _others(project: Project, file: str, source: str) -> pa.Table:
+    """Return the rows of a table that belong to other sources."""
+    if not project.has(file):
+        return pa.table({})
+    rows = read_table(project.path(file))
+    return rows.filter(pc.not_equal(rows.column("source"), source))
+
+
+def _of_dialogues(project: Project, file: str, dialogues: pa.Table, schema: pa.Schema) -> pa.Table:
+    if not dialogues.num_rows:
+        return schema.empty_table()
+    rows = read_table(project.path(file))
+    return rows.filter(pc.is_in(rows.column("dialogue_id"), value_set=dialogues.column("dialogue_id")))
+
+
+def _refuse_collisions(imported: Imported, dialogues: pa.Table, utterances: pa.Table) -> None:
+    """Refuse ids that another source of the project has already."""
+    issues: list[Issue] = []
+    for column, key, old in (
+        ("dialogue_id", "dialogues", dialogues),
+        ("utterance_id", "utterances", utterances),
+    ):
+        if not old.num_rows:
+            continue
+        new = imported.tables[key].column(column)
+        known = new.filter(pc.is_in(new, value_set=old.column(column))).to_pylist()
+        message = "another source of this project has this id"
+        issues += [Issue(message, imported.source, column=column, value=one) for one in known]
+    if issues:
+        raise InputError(issues)
+
+
+def _published(
+    project: Project, others: pa.Table, new: Mapping[str, pa.Table], schema: LabelSchema
+) -> pa.Table | None:
+    """Return the published labels of all sources, a row for every utterance; None where there are none."""
+    arrow = records.labels_schema(schema)
+    old = read_table(project.path(PUBLISHED)) if project.has(PUBLISHED) and others.num_rows else None
+    if old is None and "published" not in new:
+        return None
+    ids = others.column("utterance_id")
+    kept = (
+        old.filter(pc.is_in(old.column("utterance_id"), value_set=ids))
+        if old is not None
+        else _unrated(others, schema)
+    )
+    return concat([kept, new.get("published", _unrated(new["utterances"], schema))], arrow)
+
+
+def _unrated(utterances: pa.Table, schema: LabelSchema) -> pa.Table:
+    """Return label rows of utterances that were published without labels."""
+    reason = pc.if_else(
+        utterances.column("context_only"), Missing.CONTEXT_ONLY.value, Missing.NOT_RATED.value
+    )
+    columns = {f"{one.name}_missing": reason for one in schema}
+    return pa.table({"utterance_id": utterances.column("utterance_id"), **columns})
+
+
+__all__ = ["FORMATS", "Imported", "Source", "import_source", "store"]

@@ -1,0 +1,1 @@
+"""The embedded sample: short dialogues written for this project and ratings by simulated raters."""

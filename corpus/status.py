@@ -1,0 +1,66 @@
+"""Where a project stands: which steps are done, and which are out of date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from corpus.build import PROVENANCE
+from corpus.build import stale_inputs as stale_dataset_inputs
+from schemas import project as folder
+from schemas.project import Project
+from schemas.tables import open_table
+
+
+class State(StrEnum):
+    """The state of one table."""
+
+    MISSING = "missing"
+    CURRENT = "current"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table of a project.
+
+    Attributes:
+        name: Path in the project.
+        state: Whether it is there, and up to date.
+        rows: Number of rows; None when missing and for the dataset.
+        changed: Inputs that have changed since it was made.
+        made_by: The command that makes it.
+    """
+
+    name: str
+    state: State
+    rows: int | None
+    changed: tuple[str, ...]
+    made_by: str
+
+
+def status(project: Project) -> list[TableStatus]:
+    """Return the state of every table of a project, in the order of the steps."""
+    steps = [(name, "corpus import") for name in (folder.DIALOGUES, folder.UTTERANCES, folder.SPEAKERS)]
+    steps += [(name, "corpus import, annotation pull") for name in project.annotation_files()]
+    labels = project.label_files() or ["labels/majority.parquet"]
+    steps += [
+        (name, "corpus import" if name.endswith("/published.parquet") else "annotation aggregate")
+        for name in labels
+    ]
+    steps.append((folder.SPLITS, "corpus split"))
+    found = [_table(project, name, command) for name, command in steps]
+    if not project.has(PROVENANCE):
+        return [*found, TableStatus(folder.DATASET, State.MISSING, None, (), "corpus build")]
+    changed = tuple(stale_dataset_inputs(project))
+    state = State.STALE if changed else State.CURRENT
+    return [*found, TableStatus(folder.DATASET, state, None, changed, "corpus build")]
+
+
+def _table(project: Project, name: str, command: str) -> TableStatus:
+    if not project.has(name):
+        return TableStatus(name, State.MISSING, None, (), command)
+    changed = tuple(project.stale_inputs(name))
+    with open_table(project.path(name)) as file:
+        rows = file.metadata.num_rows
+    return TableStatus(name, State.STALE if changed else State.CURRENT, rows, changed, command)
