@@ -29,8 +29,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from annotation.agreement import coefficients, distances, measure
 from annotation.agreement import agreement as whole
+from annotation.agreement import coefficients, distances, measure
 from annotation.agreement.coefficients import Chance, Disagreement, Moments
 from annotation.agreement.intervals import bootstrap_values, jackknife
 from annotation.agreement.patterns import Patterns, reduce_codes, tally
@@ -151,7 +151,10 @@ def masi(members: np.ndarray) -> float:
     used = np.zeros(1 << CATEGORIES, dtype=bool)
     used[members[members >= 0]] = True
     place = np.append(np.cumsum(used) - 1, -1).astype(np.int16)
-    sets = [frozenset(str(bit) for bit in range(CATEGORIES) if key >> bit & 1) for key in np.flatnonzero(used).tolist()]
+    sets = [
+        frozenset(str(bit) for bit in range(CATEGORIES) if key >> bit & 1)
+        for key in np.flatnonzero(used).tolist()
+    ]
     patterns = Patterns.from_codes(place[members], len(sets))
     return coefficients.alpha(Disagreement.of_patterns(patterns, distances.set_distance(sets))).value
 
@@ -176,7 +179,10 @@ def peer_times(cache: Path, codes: np.ndarray, members: np.ndarray) -> dict[str,
     np.save(files[0], codes)
     np.save(files[1], members)
     done = subprocess.run(
-        [str(python), "-c", PEER_SCRIPT, *map(str, files), json.dumps(found)], check=False, capture_output=True, text=True
+        [str(python), "-c", PEER_SCRIPT, *map(str, files), json.dumps(found)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         Console(stderr=True).print(done.stderr[-2000:])
@@ -189,7 +195,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--dialogues", type=int, default=100_000)
-    parser.add_argument("--cache", type=Path, help="folder of the peers' environment; a temporary one by default")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of the peers' environment; a temporary one by default"
+    )
     parser.add_argument("--no-peers", action="store_true")
     arguments = parser.parse_args()
     codes, members = simulate(arguments.items)
@@ -237,7 +245,9 @@ def main() -> None:
             cache = arguments.cache or Path(temporary)
             cache.mkdir(parents=True, exist_ok=True)
             peers = peer_times(cache, codes, members)
-    table = Table(title=f"{len(codes):,} items x {RATERS} raters x {CATEGORIES} categories, 20% missing, one thread")
+    table = Table(
+        title=f"{len(codes):,} items x {RATERS} raters x {CATEGORIES} categories, 20% missing, one thread"
+    )
     for heading in ("what", "ours", "peer", "its time", "ratio", "limit"):
         table.add_column(heading, justify="left" if heading in ("what", "peer") else "right")
     for what, ours, limit, peer in rows:
@@ -252,7 +262,14 @@ def main() -> None:
             f"{seconds / ours:,.0f}x" if isinstance(seconds, float) else "",
             "" if limit is None else f"{limit} s {'met' if ours <= limit else 'MISSED'}",
         )
-    table.add_row("extra memory of the six coefficients", f"{memory:.1f} MB", "", "", "", f"30 MB {'met' if memory <= 30 else 'MISSED'}")
+    table.add_row(
+        "extra memory of the six coefficients",
+        f"{memory:.1f} MB",
+        "",
+        "",
+        "",
+        f"30 MB {'met' if memory <= 30 else 'MISSED'}",
+    )
     console = Console(width=max(120, Console().width))
     console.print(table)
     for name, (seconds, _, note) in peers.items():

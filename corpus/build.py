@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ def build(project: Project) -> Built | None:
         rows = configurations.rows
         digest = hashlib.sha256(provenance.to_json().encode()).hexdigest()
         write_card(project, target, rows, labels, digest)
+        shutil.copyfile(project.path(folder.SCHEMA), target / folder.SCHEMA)
         (target / "provenance.json").write_text(provenance.to_json() + "\n", "utf-8")
     return Built(rows, labels)
 

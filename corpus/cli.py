@@ -180,17 +180,20 @@ def build(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
 
 @app.command()
 def publish(
-    dataset: Annotated[Path, typer.Argument(help="The project folder whose dataset/ is published.")],
     to: Annotated[str, typer.Option(help="hub:ORG/NAME, or a folder.")],
+    dataset: Annotated[
+        Path | None, typer.Argument(help="The dataset folder; by default the project's.")
+    ] = None,
+    project: ProjectOption = Path(),
     public: Annotated[bool, typer.Option("--public", help="Make a new Hub repository public.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be published.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Publish the built dataset: to a folder, or to the Hugging Face Hub (private unless --public)."""
     from corpus.publish import publish as publish_dataset
-    from schemas.project import Project
+    from schemas.project import DATASET
 
-    publication = publish_dataset(Project(dataset), to, public=public, dry_run=dry_run)
+    publication = publish_dataset(dataset or project / DATASET, to, public=public, dry_run=dry_run)
     if as_json:
         _print_json(dataclasses.asdict(publication))
         return

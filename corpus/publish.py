@@ -10,7 +10,7 @@ from pathlib import Path
 
 from corpus.build import stale_inputs
 from schemas.errors import InputError, Issue
-from schemas.project import DATASET, Project
+from schemas.project import SETTINGS, Project
 from schemas.tables import iter_tables
 
 HUB = "hub:"
@@ -34,11 +34,12 @@ class Publication:
     done: bool
 
 
-def publish(project: Project, target: str, *, public: bool = False, dry_run: bool = False) -> Publication:
-    """Publish ``dataset/``.
+def publish(dataset: Path, target: str, *, public: bool = False, dry_run: bool = False) -> Publication:
+    """Publish a built dataset.
 
     Args:
-        project: The project.
+        dataset: The dataset folder. Where it lies in its project, the project is asked whether the dataset is
+            up to date and who its raters are.
         target: ``hub:ORG/NAME`` or a folder that is new, empty or an earlier publication.
         public: Make a new Hub repository public; by default it is private.
         dry_run: Only say what would be published.
@@ -47,26 +48,27 @@ def publish(project: Project, target: str, *, public: bool = False, dry_run: boo
         InputError: Nothing is built, the build is out of date, somebody's identity stands in it, the target
             folder holds something else, or the Hub refuses.
     """
-    source = project.require(DATASET, "corpus build")
-    stale = stale_inputs(project)
-    if stale:
-        changed = ", ".join(stale)
-        raise InputError(
-            Issue(f"the dataset was built before {changed} changed; run 'corpus build'", str(project.root))
-        )
-    issues = list(_identities(project, source))
-    if issues:
-        raise InputError(issues)
+    if not (dataset / PUBLISHED_MARK).is_file():
+        raise InputError(Issue("this is no dataset folder; 'corpus build' makes one", str(dataset)))
+    if (dataset.resolve().parent / SETTINGS).is_file():
+        project = Project(dataset.resolve().parent)
+        stale = stale_inputs(project)
+        if stale:
+            message = f"the dataset was built before {', '.join(stale)} changed; run 'corpus build'"
+            raise InputError(Issue(message, str(dataset)))
+        issues = list(_identities(project, dataset))
+        if issues:
+            raise InputError(issues)
     files = {
-        path.relative_to(source).as_posix(): path.stat().st_size
-        for path in sorted(source.rglob("*"))
+        path.relative_to(dataset).as_posix(): path.stat().st_size
+        for path in sorted(dataset.rglob("*"))
         if path.is_file()
     }
     if target.startswith(HUB):
         if not dry_run:
-            _to_hub(source, target.removeprefix(HUB), private=not public)
+            _to_hub(dataset, target.removeprefix(HUB), private=not public)
         return Publication(target, files, not public, not dry_run)
-    _to_folder(source, Path(target), dry_run=dry_run)
+    _to_folder(dataset, Path(target), dry_run=dry_run)
     return Publication(target, files, None, not dry_run)
 
 

@@ -334,10 +334,13 @@ def _staged(staging: Path) -> Iterator[str]:
 
 
 def _write_synced(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    """Write a file that is there with all of its text, or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    part.rename(path)
 
 
 def _read_text(path: Path) -> str:

@@ -108,7 +108,8 @@ def open_table(path: Path) -> pq.ParquetFile:
         InputError: The file is not there or is not Parquet.
     """
     try:
-        return pq.ParquetFile(path)
+        # Pre-buffering would keep all that was read until the file is closed: memory would grow with it.
+        return pq.ParquetFile(path, pre_buffer=False)
     except FileNotFoundError:
         raise InputError(Issue("there is no such table", str(path))) from None
     except pa.ArrowInvalid as error:

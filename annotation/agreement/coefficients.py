@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annotation.agreement import distances
 from annotation.agreement.intervals import jackknife_error
-from annotation.agreement.patterns import Floats, Ints, Patterns, tally
+from annotation.agreement.patterns import CHUNK, Floats, Ints, Patterns, tally
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,12 @@ class Disagreement:
         ratings: Pairable ratings of one such item.
         within: Sum of distances over the ordered pairs of ratings within the item.
         across: Sum of distances from the item's ratings to all pairable ratings of the data.
-        largest: Largest distance of two used values, the unit of the linearised standard error.
     """
 
     items: Ints
     ratings: Floats
     within: Floats
     across: Floats
-    largest: float
 
     @classmethod
     def of_patterns(cls, patterns: Patterns, distance: Floats) -> Disagreement:
@@ -92,11 +90,8 @@ class Disagreement:
         pairable = patterns.pairable
         totals = patterns.sums(patterns.items * pairable)
         across = patterns.dot(distance @ totals) * pairable
-        used = np.flatnonzero(totals)
-        largest = float(distance[np.ix_(used, used)].max(initial=0.0))
-        return cls(
-            patterns.items, patterns.ratings * pairable, patterns.pairs(distance) * pairable, across, largest
-        )
+        within = patterns.pairs(distance) * pairable
+        return cls(patterns.items, patterns.ratings * pairable, within, across)
 
     @classmethod
     def of_moments(cls, moments: Moments) -> Disagreement:
@@ -105,17 +100,18 @@ class Disagreement:
         n, total, squares = (float((moments.items * x).sum()) for x in (m, first, second))
         within = 2 * (m * second - first**2)
         across = n * second - 2 * first * total + m * squares
-        return cls(moments.items, m, np.maximum(within, 0.0), across, moments.span**2)
+        return cls(moments.items, m, np.maximum(within, 0.0), across)
+
+    @cached_property
+    def shared(self) -> Floats:
+        """The within-item distances, each rating paired with the m - 1 others: within / (m - 1)."""
+        return self.within / np.maximum(self.ratings - 1, 1)
 
     @property
     def sums(self) -> tuple[float, float, float]:
         """Pairable ratings, observed and expected sums of distances."""
-        observed = (self.items * divide(self.within, self.ratings - 1)).sum()
-        return (
-            float((self.items * self.ratings).sum()),
-            float(observed),
-            float((self.items * self.across).sum()),
-        )
+        n, within, across = (float((self.items * x).sum()) for x in (self.ratings, self.shared, self.across))
+        return n, within, across
 
 
 @dataclass(frozen=True)
@@ -127,29 +123,33 @@ class Moments:
         ratings: Number of ratings, shape (rows,).
         first: Sum of the ratings, minus the centre.
         second: Sum of their squares.
-        span: Largest minus smallest rating.
     """
 
     items: Ints
     ratings: Floats
     first: Floats
     second: Floats
-    span: float
 
     @classmethod
     def of_numbers(cls, numbers: NDArray[np.floating]) -> Moments:
         """From ratings, shape (items, raters), nan where missing."""
-        present = ~np.isnan(numbers)
-        m = present.sum(axis=1)
-        pairable = m > 1
-        present &= pairable[:, None]
-        count = int(present.sum())
-        # Centre first: at an offset of 1e9 the squares would leave no digits for the differences.
-        centre = float(np.where(present, numbers, 0.0).sum() / max(count, 1))
-        centred = np.where(present, numbers - centre, 0.0)
-        span = float(centred.max(initial=0.0) - centred.min(initial=0.0))
-        first, second = centred.sum(axis=1), np.einsum("ij,ij->i", centred, centred)
-        return cls(np.ones(len(numbers), np.int64), (m * pairable).astype(np.float64), first, second, span)
+        # Centre first: at an offset of 1e9 the squares would leave no digits for the differences. Any number
+        # near the data will do, such as the mean of the first ratings.
+        start = numbers[:CHUNK][~np.isnan(numbers[:CHUNK])]
+        centre = float(start.mean()) if len(start) else 0.0
+        m, first, second = np.zeros((3, len(numbers)))
+        for begin in range(0, len(numbers), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            for column in numbers[part].T:
+                centred = column - centre
+                present = centred == centred  # not nan
+                centred[~present] = 0.0
+                m[part] += present
+                first[part] += centred
+                second[part] += np.square(centred, out=centred)
+        for sums in (first, second, m):
+            sums *= m > 1
+        return cls(np.ones(len(numbers), np.int64), m, first, second)
 
     @classmethod
     def of_long(cls, item: Ints, number: Floats, items: int) -> Moments:
@@ -158,19 +158,16 @@ class Moments:
         kept = m[item] > 1
         item, number = item[kept], number[kept]
         centred = number - (float(number.mean()) if len(number) else 0.0)
-        span = float(np.ptp(centred)) if len(number) else 0.0
         first, second = (tally(item, x, items) for x in (centred, centred**2))
-        return cls(np.ones(items, np.int64), m * (m > 1), first, second, span)
+        return cls(np.ones(items, np.int64), m * (m > 1), first, second)
 
     @classmethod
     def of_patterns(cls, patterns: Patterns, values: Floats) -> Moments:
         """From patterns whose category k is the number values[k]."""
         totals = patterns.sums(patterns.items * patterns.pairable)
-        used = values[totals > 0]
-        centred = values - (float((totals * values).sum() / totals.sum()) if len(used) else 0.0)
+        centred = values - float((totals * values).sum() / max(totals.sum(), 1.0))
         first, second = (patterns.dot(x) * patterns.pairable for x in (centred, centred**2))
-        span = float(np.ptp(used)) if len(used) else 0.0
-        return cls(patterns.items, patterns.ratings * patterns.pairable, first, second, span)
+        return cls(patterns.items, patterns.ratings * patterns.pairable, first, second)
 
 
 def alpha(terms: Disagreement) -> Estimate:
@@ -183,29 +180,23 @@ def alpha(terms: Disagreement) -> Estimate:
     n, within, across = terms.sums
     observed, expected = float(divide(within, n)), float(divide(across, n * (n - 1)))
     value = float(1.0 - divide(observed, expected))
-    return Estimate(value, _alpha_error(terms, value), int(terms.items.sum()) - 1, observed, expected)
+    return Estimate(value, _alpha_error(terms), int(terms.items.sum()) - 1, observed, expected)
 
 
-def _alpha_error(terms: Disagreement, value: float) -> float:
-    paired = terms.ratings > 0
-    items, m = terms.items[paired], terms.ratings[paired]
-    number, n = float(items.sum()), float((items * m).sum())
-    if number < 2 or not terms.largest or np.isnan(value):
+def _alpha_error(terms: Disagreement) -> float:
+    """Spread of each item's share in alpha, which is taken as a ratio of means over the paired items."""
+    n, within, across = terms.sums
+    paired = float(terms.items[terms.ratings > 0].sum())
+    if paired < 2 or not across > 0:
         return float("nan")
-    mean = n / number
-    # Gwet writes alpha with agreement weights: 1 - distance / largest distance.
-    agreeing = m * (m - 1) - terms.within[paired] / terms.largest
-    like_all = m - terms.across[paired] / (n * terms.largest)
-    agreement = agreeing / (mean * (m - 1))
-    observed = float((items * agreement).sum()) / number
-    chance = float((items * like_all).sum()) / n
-    excess = (m - mean) / mean
-    own = (agreement - observed * excess - chance) / (1 - chance)
-    own_chance = like_all / mean - chance * excess
-    # Linearised is alpha without Krippendorff's small-sample term, the agreement of a rating with itself.
-    plain = (observed - chance) / (1 - chance)
-    influence = own - 2 * (1 - plain) * (own_chance - chance) / (1 - chance)
-    return _standard_error(influence, plain, items)
+    # Without Krippendorff's small-sample term n - 1 the expected disagreement is a quadratic form of means.
+    observed, expected = within / n, across / n**2
+    share = observed / expected
+    influence = terms.across * (-2 * share / n)
+    influence += terms.shared
+    influence += terms.ratings * (share * expected)
+    influence /= expected * n / paired
+    return float(np.sqrt((terms.items * np.square(influence, out=influence)).sum() / (paired * (paired - 1))))
 
 
 def _standard_error(influence: Floats, value: float, items: Ints) -> float:
@@ -219,9 +210,8 @@ def _standard_error(influence: Floats, value: float, items: Ints) -> float:
 def alpha_without_each(terms: Disagreement) -> Floats:
     """Alpha without one item of each pattern, under fixed distances; shape (patterns,)."""
     n, within, across = terms.sums
-    own = np.nan_to_num(divide(terms.within, terms.ratings - 1))
     remaining = n - terms.ratings
-    observed = divide(within - own, remaining)
+    observed = divide(within - terms.shared, remaining)
     # The expected disagreement is quadratic in the counts: its last term is the item's own pairs.
     left = across - 2 * terms.across + terms.within
     left = np.where(left > 1e-12 * across, left, 0.0)  # one value left, up to rounding
@@ -342,7 +332,7 @@ def chance_statistic(patterns: Patterns, weights: Floats | None, chance: Chance)
     m = patterns.ratings
     pairable = patterns.pairable
     agreement = np.where(pairable, patterns.pairs(weights) / np.maximum(m * (m - 1), 1), 0.0)
-    rows = np.column_stack([agreement, pairable, m > 0, patterns.table() / m[:, None]])
+    rows = np.column_stack([agreement, pairable, m > 0, patterns.table() / np.maximum(m, 1)[:, None]])
     return Statistic(rows, partial(_chance_corrected, weights=weights, chance=chance))
 
 

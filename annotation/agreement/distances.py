@@ -39,14 +39,16 @@ def nominal(categories: int) -> Floats:
 def interval(values: NDArray[np.floating]) -> Floats:
     """Krippendorff's interval metric: the squared difference."""
     difference = np.asarray(np.subtract.outer(values, values), dtype=np.float64)
-    return np.square(difference)
+    squares: Floats = np.square(difference)
+    return squares
 
 
 def ratio(values: NDArray[np.floating]) -> Floats:
     """Krippendorff's ratio metric: the squared difference over the sum, 0 for two zeros."""
     total = np.add.outer(values, values)
     relative = np.subtract.outer(values, values) / np.where(total == 0, 1.0, total)
-    return np.square(np.asarray(relative, dtype=np.float64))
+    squares: Floats = np.square(relative)
+    return squares
 
 
 def midranks(totals: Floats) -> Floats:
@@ -83,19 +85,20 @@ def set_distance(sets: Sequence[Set[str]], distance: SetDistance = "masi") -> Fl
     equal = union == common
     subset = common == np.minimum.outer(size, size)  # the empty set is one of every set
     jaccard = np.where(union > 0, common / np.maximum(union, 1), 1.0)
+    # With an empty set the Jaccard part is 0, so that its subset relation does not matter to Passonneau.
+    monotonicity = np.select([equal, subset, common > 0], [1.0, 2 / 3, 1 / 3], 0.0)
+    found: Floats
     if distance == "exact":
-        return 1.0 - equal
-    if distance == "jaccard":
-        return 1.0 - jaccard
-    if distance == "masi":
-        # With an empty set the Jaccard part is 0, so its subset relation does not matter.
-        monotonicity = np.select([equal, subset, common > 0], [1.0, 2 / 3, 1 / 3], 0.0)
-        return 1.0 - jaccard * monotonicity
-    steps: Floats = np.select([equal, subset, common > 0], [0.0, 1 / 3, 2 / 3], 1.0)
-    if distance == "subset_dkpro":
-        return steps
-    # DKPro counts the Jaccard part of the empty set and another set as full distance.
-    return np.multiply(1.0 - jaccard, steps, dtype=np.float64)
+        found = 1.0 - equal
+    elif distance == "jaccard":
+        found = 1.0 - jaccard
+    elif distance == "masi":
+        found = 1.0 - jaccard * monotonicity
+    elif distance == "subset_dkpro":
+        found = 1.0 - monotonicity
+    else:
+        found = (1.0 - jaccard) * (1.0 - monotonicity)
+    return found
 
 
 def agreement_weights(name: Weighting, values: NDArray[np.floating]) -> Floats:
@@ -109,6 +112,7 @@ def agreement_weights(name: Weighting, values: NDArray[np.floating]) -> Floats:
         Weights between 0 and 1, 1 on the diagonal.
     """
     x = np.asarray(values, dtype=np.float64)
+    distance: Floats
     if len(x) < 2 or name == "identity":
         return np.eye(len(x))
     low, span = x.min(), x.max() - x.min()
@@ -125,7 +129,7 @@ def agreement_weights(name: Weighting, values: NDArray[np.floating]) -> Floats:
         between = np.abs(np.subtract.outer(rank, rank)) + 1.0
         distance = between * (between - 1) / (len(x) * (len(x) - 1))
     elif name == "ratio":
-        distance = ratio(x) / (span / (x.max() + low)) ** 2 if x.max() + low else gap * 0
+        distance = ratio(x) / (span / (x.max() + low)) ** 2
     elif name == "circular":
         distance = np.sin(np.pi * gap / (span + 1)) ** 2
         distance = distance / distance.max()

@@ -22,6 +22,7 @@ from annotation.agreement.intervals import (
 from annotation.agreement.patterns import Floats, Ints, tally
 from annotation.agreement.results import Coefficient, number
 
+MOST_UNITS = 200_000  # different units beyond which the bootstrap only repeats the normal interval
 MOST_CELLS = 1 << 25  # 256 MB of sums of units: beyond, intervals come from the standard error
 
 
@@ -38,6 +39,7 @@ class Measure:
     statistic: Statistic | None = None
     interval: Interval | None = None
     interval_name: str = ""
+    no_error: str = "the resamples, or leaving a unit out, leave too little to compute it from"
 
 
 @dataclass
@@ -100,7 +102,7 @@ def resample(measures: dict[str, Measure], units: Units, n_boot: int, seed: int,
     clustered = units.cluster is not None
     replicates = (
         bootstrap_values(rows, values, n_boot=n_boot, seed=seed, multiplicity=multiplicity)
-        if n_boot > 1
+        if n_boot > 1 and len(rows) <= MOST_UNITS
         else None
     )
     for column, one in enumerate(live.values()):
@@ -135,7 +137,7 @@ def coefficient_of(one: Measure, units: Units) -> Coefficient:
     if ends.low is None or not np.isfinite(one.se):
         what = "clusters" if units.cluster is not None else "items"
         few = f"fewer than two {what} cannot show how much it would vary" if units.number < 2 else None
-        reason = few or "the resamples, or leaving a unit out, leave too little to compute it from"
+        reason = few or one.no_error
     if ends.low is not None:
         definition += f"; 95% interval: {name}"
     return Coefficient(

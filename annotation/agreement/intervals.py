@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Value = Callable[[Floats], Floats]
 Method = Literal["percentile", "bca"]
 
+DRAWS_A_ROW = 20  # units of a row from which a multinomial draw of its count is cheaper than drawing units
 CELLS_AT_ONCE = 1 << 21  # numbers held at a time while resampling: 16 MB
 DECIMALS = 12  # sums in another order differ in the last bits; twelve decimals do not
 FEWEST_REPLICATES = 0.5  # share of replicates in which the value must exist
@@ -95,21 +96,20 @@ def bootstrap_values(
     """
     random = np.random.Generator(np.random.PCG64(seed))
     number = len(rows)
+    units = number if multiplicity is None else int(multiplicity.sum())
+    one_by_one = units < DRAWS_A_ROW * number
+    row_of_unit = None if multiplicity is None or units == number else np.repeat(np.arange(number), multiplicity)
     replicates = []
     step = max(1, min(n_boot, CELLS_AT_ONCE // max(number, 1)))
-    if multiplicity is not None:
-        units = int(multiplicity.sum())
-        probability = multiplicity / units
     for start in range(0, n_boot, step):
-        size = min(step, n_boot - start)
-        if multiplicity is not None:
-            weights = random.multinomial(units, probability, size=size).astype(np.float64)
-        else:
-            weights = np.empty((size, number))
+        weights = np.empty((min(step, n_boot - start), number))
+        if multiplicity is None or one_by_one:
             for replicate in weights:
-                replicate[:] = np.bincount(
-                    random.integers(0, number, number, dtype=np.int32), minlength=number
-                )
+                drawn = random.integers(0, units, units, dtype=np.int32)
+                rows_drawn = drawn if row_of_unit is None else row_of_unit[drawn]
+                replicate[:] = np.bincount(rows_drawn, minlength=number)
+        else:
+            weights[:] = random.multinomial(units, multiplicity / units, size=len(weights))
         replicates.append(value(weights @ rows))
     return np.concatenate(replicates)
 

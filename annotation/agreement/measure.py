@@ -285,10 +285,11 @@ def _per_value(ratings: Ratings, patterns: Patterns) -> dict[str, Measure]:
         or len(patterns.items) * len(ratings.labels) > MOST_CELLS
     ):
         return {}
-    measures = {}
+    measures: dict[str, Measure] = {}
+    sets = tuple(ratings.values)
     for code, label in enumerate(ratings.labels):
         if ratings.level is Level.SET:
-            chosen = np.array([label in one for one in ratings.values], dtype=np.int64)
+            chosen = np.array([label in one for one in sets], dtype=np.int64)
             binary = patterns.recode(chosen, 2)
         else:
             binary = coefficients.one_against_rest(patterns, code)
@@ -338,6 +339,8 @@ def _known(
         elif count and pairs <= MOST_PAIRS:
             one.se = pairwise.pairwise_jackknife(ordered, tables, unit)
             one.se_name = "delete-one jackknife over " + ("items" if unit is None else "clusters")
+        elif count:
+            one.no_error = f"no standard error: more than {MOST_PAIRS:,} pairs of ratings to leave out"
         measures[name] = one
     estimate = pairwise.conger(ordered, matrix)
     reason = _pair_reason(bool(pairs))
@@ -354,6 +357,8 @@ def _known(
             )
             conger.se = float(jackknife_error(statistic.value(sums.sum(axis=0) - sums)))
             conger.se_name = "delete-one jackknife over clusters"
+        else:
+            conger.no_error = "no standard error: too many raters and clusters for the cluster jackknife"
     measures["conger_kappa"] = conger
     return measures
 

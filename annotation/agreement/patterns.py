@@ -181,6 +181,8 @@ class OrderedPatterns:
             rows, items, _ = distinct_rows(codes, categories)
         else:
             rows = codes
+        rated = (rows != MISSING).any(axis=1)  # an item without a rating is not an item
+        rows, items = rows[rated], items[rated]
         pattern, rater = np.nonzero(rows != MISSING)
         category = rows[pattern, rater].astype(np.int64)
         return cls(items, pattern, rater, category, codes.shape[1], categories)

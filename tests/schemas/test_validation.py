@@ -95,14 +95,14 @@ FAULTS: list[tuple[str, dict[str, Any], str, str, object]] = [
     ("a null in a set", {"emotion": ["anger", None]}, "unknown value", "emotion", None),
     (
         "an exclusive value beside another",
-        {"emotion": ["neutral", "anger"]},
+        {"emotion": ["neutral", "anger"], "emotion_intensity": [1, 0, 0, 2, 0, 0, 0]},
         "'neutral' excludes all other values",
         "emotion",
         "neutral|anger",
     ),
     (
         "a set out of order",
-        {"emotion": ["anger", "joy"]},
+        {"emotion": ["anger", "joy"], "emotion_intensity": [0, 1, 0, 2, 0, 0, 0]},
         "the values of a set stand in schema order, each once",
         "emotion",
         "anger|joy",
@@ -165,6 +165,13 @@ FAULTS: list[tuple[str, dict[str, Any], str, str, object]] = [
         "a chosen value has an intensity of 1..3, all others 0",
         "emotion_intensity",
         [1, 0, 0, 1, 0, 0, 0],
+    ),
+    (
+        "a null where nothing is chosen",
+        {"emotion_intensity": [None, 0, 0, 2, 0, 0, 0]},
+        "a chosen value has an intensity of 1..3, all others 0",
+        "emotion_intensity",
+        [None, 0, 0, 2, 0, 0, 0],
     ),
     (
         "a null intensity",

@@ -14,7 +14,6 @@ from schemas.project import DIALOGUES, QUARANTINE, SPEAKERS, SPLITS, UTTERANCES,
 from schemas.tables import from_rows, write_table
 
 Rows = Sequence[Mapping[str, Any]]
-MakeProject = Callable[..., Project]
 
 
 def utterances(*turns: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -39,7 +38,9 @@ def utterances(*turns: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> MakeProject:
+def make(tmp_path: Path) -> Callable[..., Project]:
+    """Return a function that makes tiny projects."""
+
     def made(
         turns: Rows = ({}, {}),
         *,
@@ -91,19 +92,31 @@ def _answered(project: Project, answers: Rows, rows: Rows) -> list[dict[str, Any
     """Give each answer its utterance, and a reason to each null that has none."""
     found = []
     for number, answer in enumerate(answers):
-        reasons = {f"{one.name}_missing": "not_rated" for one in project.schema if answer.get(one.name) is None}
+        reasons = {
+            f"{one.name}_missing": "not_rated" for one in project.schema if answer.get(one.name) is None
+        }
         place = rows[number]["utterance_id"] if number < len(rows) else f"u{number}"
         found.append({"utterance_id": place, **reasons, **answer})
     return found
 
 
-def of(findings: Sequence[Finding], check: str, subject: str | None = None) -> list[Finding]:
-    """Return the findings of one check."""
-    return [one for one in findings if one.check == check and (subject is None or one.subject == subject)]
+@pytest.fixture
+def of() -> Callable[..., list[Finding]]:
+    """Return a function that picks the findings of one check, about one subject."""
+
+    def picked(findings: Sequence[Finding], check: str, subject: str | None = None) -> list[Finding]:
+        return [one for one in findings if one.check == check and subject in (None, one.subject)]
+
+    return picked
 
 
-def only(findings: Sequence[Finding], check: str, subject: str | None = None) -> Finding:
-    """Return the one finding of a check."""
-    found = of(findings, check, subject)
-    assert len(found) == 1, (check, subject, found)
-    return found[0]
+@pytest.fixture
+def only(of: Callable[..., list[Finding]]) -> Callable[..., Finding]:
+    """Return a function that picks the one finding of a check, about one subject."""
+
+    def picked(findings: Sequence[Finding], check: str, subject: str | None = None) -> Finding:
+        found = of(findings, check, subject)
+        assert len(found) == 1, (check, subject, found)
+        return found[0]
+
+    return picked
