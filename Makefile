@@ -17,8 +17,18 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# The main job on the embedded sample. A step whose inputs did not change does nothing.
 demo: env
-	@$(BIN)/python -m benchmarks.demo demo
+	@test -f demo/corpus.yaml || $(BIN)/corpus init demo --sample
+	$(BIN)/annotation agreement --project demo
+	$(BIN)/annotation aggregate --project demo
+	$(BIN)/corpus check --project demo
+	$(BIN)/corpus split --project demo
+	$(BIN)/corpus build --project demo
+	$(BIN)/corpus report --project demo
+	@echo
+	@echo "The dataset is in demo/dataset, the report in demo/reports/report.html. Load the dataset with"
+	@echo "    $(BIN)/python -c 'from datasets import load_dataset; print(load_dataset(\"demo/dataset\"))'"
 
 # Style, types and layers first: they fail fastest.
 check: env

@@ -94,7 +94,7 @@ def _ticks(low: float, high: float) -> list[float]:
     """Round numbers that cover low..high in four to ten steps."""
     span = high - low
     unit = 10.0 ** math.floor(math.log10(span))
-    step = next(unit * part for part in (0.1, 0.2, 0.25, 0.5, 1.0) if span / (unit * part) <= 8)
+    step = next(unit * part for part in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0) if span / (unit * part) <= 8)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(step * place, 10) + 0.0 for place in range(first, last + 1)]
 

@@ -1,9 +1,9 @@
 """Agreement at a million items, beside published libraries in a virtual environment of their own.
 
 Prints our time, the peer's, the ratio and the limit that the project set itself. Peers are installed into
-``--cache`` (a temporary folder by default) and never become dependencies: krippendorff is GPL-3, irrCAC pins old
-versions. Data are simulated. Peers that need minutes get fewer items or replicates; their time is then scaled
-up linearly, which the table says.
+``--cache`` (a temporary folder by default) and never become dependencies: krippendorff is GPL-3, irrCAC pins
+old versions. Data are simulated. Peers that need minutes get fewer items or replicates; their time is then
+scaled up linearly, which the table says.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # one thread, ours and the peers'
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-from rich.console import Console
-from rich.table import Table
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import pyarrow as pa  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
 
-from annotation.agreement import agreement as whole
-from annotation.agreement import coefficients, distances, measure
-from annotation.agreement.coefficients import Chance, Disagreement, Moments
-from annotation.agreement.intervals import bootstrap_values, jackknife
-from annotation.agreement.patterns import Patterns, reduce_codes, tally
-from annotation.agreement.reading import Ratings
-from schemas.fields import Level
+from annotation.agreement import agreement as whole  # noqa: E402
+from annotation.agreement import coefficients, distances, measure  # noqa: E402
+from annotation.agreement.coefficients import Chance, Disagreement, Moments  # noqa: E402
+from annotation.agreement.intervals import bootstrap_values, jackknife  # noqa: E402
+from annotation.agreement.patterns import Patterns, reduce_codes, tally  # noqa: E402
+from annotation.agreement.reading import Ratings  # noqa: E402
+from schemas.fields import Level  # noqa: E402
 
 RATERS, CATEGORIES, MISSING_SHARE = 5, 7, 0.2
 PEERS = ("krippendorff", "nltk", "irrCAC")
@@ -43,12 +43,14 @@ PEERS = ("krippendorff", "nltk", "irrCAC")
 PEER_SCRIPT = r"""
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
-import numpy as np
+import numpy as np  # noqa: E402
 codes = np.load(sys.argv[1]); members = np.load(sys.argv[2]); wanted = json.loads(sys.argv[3])
 values = np.where(codes < 0, np.nan, codes.astype(float))
 out = {}
 def timed(name, scale, call):
-    start = time.perf_counter(); result = call(); out[name] = [(time.perf_counter() - start) * scale, scale, float(result)]
+    start = time.perf_counter()
+    result = call()
+    out[name] = [(time.perf_counter() - start) * scale, scale, float(result)]
 def attempt(name, scale, call):
     try:
         timed(name, scale, call)
@@ -56,6 +58,7 @@ def attempt(name, scale, call):
         out[name] = [None, scale, f"{type(fault).__name__}: {fault}"[:80]]
 if "krippendorff" in wanted:
     import krippendorff
+    krippendorff.alpha(reliability_data=values[:1000].T, level_of_measurement="nominal")  # warm
     for level in ("nominal", "ordinal", "interval"):
         attempt("krippendorff " + level, 1, lambda: krippendorff.alpha(
             reliability_data=values.T, level_of_measurement=level, value_domain=list(range(7))))
@@ -63,20 +66,21 @@ if "krippendorff" in wanted:
     def replicates():
         random = np.random.default_rng(0)
         for _ in range(2):
-            krippendorff.alpha(reliability_data=values[random.integers(0, n, n)].T, level_of_measurement="nominal",
-                               value_domain=list(range(7)))
+            sample = values[random.integers(0, n, n)].T
+            krippendorff.alpha(sample, level_of_measurement="nominal", value_domain=list(range(7)))
         return 0
     attempt("krippendorff bootstrap", 500, replicates)
     few = np.random.default_rng(0).normal(size=(60, 5))
     attempt("krippendorff continuous 60 items", 1, lambda: krippendorff.alpha(
         reliability_data=few.T, level_of_measurement="interval"))
 if "irrCAC" in wanted:
-    import pandas as pd
+    import pandas as pd  # noqa: E402
     from irrCAC.raw import CAC
     part = min(len(values), 100_000)
     frame = pd.DataFrame(values[:part])
     for method in ("gwet", "fleiss", "bp"):
-        attempt("irrCAC " + method, len(values) / part, lambda: getattr(CAC(frame), method)()["est"]["coefficient_value"])
+        run = lambda: getattr(CAC(frame), method)()["est"]["coefficient_value"]
+        attempt("irrCAC " + method, len(values) / part, run)
 if "nltk" in wanted:
     from nltk.metrics.agreement import AnnotationTask
     from nltk.metrics.distance import masi_distance
@@ -86,7 +90,8 @@ if "nltk" in wanted:
         sets[key] = frozenset(str(bit) for bit in range(7) if key >= 0 and key >> bit & 1)
     def distance(a, b):
         return 0.0 if a == b else 1.0 if not a or not b else masi_distance(a, b)
-    triples = [(str(r), str(i), sets[k]) for i, row in enumerate(members[:part]) for r, k in enumerate(row) if k >= 0]
+    rows = enumerate(members[:part])
+    triples = [(str(r), str(i), sets[k]) for i, row in rows for r, k in enumerate(row) if k >= 0]
     attempt("nltk masi", len(members) / part, lambda: AnnotationTask(data=triples, distance=distance).alpha())
 print(json.dumps(out))
 """
@@ -226,19 +231,36 @@ def main() -> None:
         "label", Level.NOMINAL, item, rater, codes[item, rater].astype(np.int64),
         tuple("abcdefg"), len(codes), RATERS, tuple("abcdefg"),
     )  # fmt: skip
+    ids = {"item": "item", "rater": "rater"}
+    few = np.random.default_rng(0).normal(size=(60, RATERS))
     rows: list[tuple[str, float, float | None, str]] = [
         ("alpha nominal", one_nominal, None, "krippendorff nominal"),
-        ("alpha x3, Fleiss, AC1, BP, jackknife", best(lambda: six_coefficients(codes), 5), 0.030, "krippendorff ordinal"),
+        (
+            "alpha x3, Fleiss, AC1, BP, jackknife",
+            best(lambda: six_coefficients(codes), 5),
+            0.030,
+            "krippendorff ordinal",
+        ),
         ("Fleiss, AC1 or BP within it", best(lambda: six_coefficients(codes), 3), None, "irrCAC gwet"),
-        ("1,000 replicates over items", best(lambda: bootstrap(codes, None), 3), 0.2, "krippendorff bootstrap"),
-        (f"1,000 replicates over {arguments.dialogues:,} dialogues", best(lambda: bootstrap(codes, arguments.dialogues), 1), 4.0, "krippendorff bootstrap"),
+        (
+            "1,000 replicates over items",
+            best(lambda: bootstrap(codes, None), 3),
+            0.2,
+            "krippendorff bootstrap",
+        ),
+        (
+            f"1,000 replicates over {arguments.dialogues:,} dialogues",
+            best(lambda: bootstrap(codes, arguments.dialogues), 1),
+            4.0,
+            "krippendorff bootstrap",
+        ),
         ("MASI alpha of label sets", best(lambda: masi(members), 3), 0.4, "nltk masi"),
         ("interval alpha, all numbers distinct", best(lambda: continuous(numbers), 3), 0.2, ""),
-        ("continuous, 60 items", best(lambda: continuous(np.random.default_rng(0).normal(size=(60, 5))), 3), None, "krippendorff continuous 60 items"),
+        ("continuous, 60 items", best(lambda: continuous(few), 3), None, "krippendorff continuous 60 items"),
         ("all coefficients and intervals, integer codes", best(lambda: measure(coded), 1), None, ""),
-        ("the same from Arrow strings", best(lambda: whole(arrow, "label:nominal", item="item", rater="rater"), 1), 3.0, ""),
-        ("the same from pandas strings", best(lambda: whole(frame, "label:nominal", item="item", rater="rater"), 1), 3.0, ""),
-    ]  # fmt: skip
+        ("the same from Arrow strings", best(lambda: whole(arrow, "label:nominal", **ids), 1), 3.0, ""),
+        ("the same from pandas strings", best(lambda: whole(frame, "label:nominal", **ids), 1), 3.0, ""),
+    ]
     peers: dict[str, list[object]] = {}
     if not arguments.no_peers:
         with tempfile.TemporaryDirectory() as temporary:

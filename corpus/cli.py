@@ -179,6 +179,23 @@ def build(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def report(
+    project: ProjectOption = Path(),
+    language: Annotated[str, typer.Option(help="Language of the page: en or zh.")] = "en",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a page for people: what is in the corpus and what is known of its quality."""
+    from corpus.report import report as write_report
+    from schemas.project import Project
+
+    path = write_report(Project(project), language)
+    if as_json:
+        _print_json({"report": str(path)})
+        return
+    console.print(f"Report: {path}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def publish(
     to: Annotated[str, typer.Option(help="hub:ORG/NAME, or a folder.")],
     dataset: Annotated[

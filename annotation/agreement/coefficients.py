@@ -305,17 +305,16 @@ def chance_corrected(patterns: Patterns, weights: Floats | None, chance: Chance)
         weights: Agreement weights, shape (categories, categories); None is the identity.
         chance: Which coefficient.
     """
-    statistic = chance_statistic(patterns, weights, chance)
     q, items, m = patterns.categories, patterns.items, patterns.ratings
-    sums = (statistic.rows * items[:, None]).sum(axis=0)
-    both, rated = float(sums[1]), float(sums[2])
-    observed = float(divide(sums[0], both))
-    shares = divide(sums[3:], rated)
+    agreement = item_agreement(patterns, weights)
+    both, rated = float(items[patterns.pairable].sum()), float(items[m > 0].sum())
+    observed = float(divide((items * agreement).sum(), both))
+    shares = divide(patterns.sums(items / np.maximum(m, 1)), rated)
     expected = float(_expected(shares, weights, chance))
     value = float(divide(observed - expected, 1 - expected)) if _apart(expected) else float("nan")
     if np.isnan(value):
         return Estimate(value, float("nan"), int(items.sum()) - 1, observed, expected)
-    own = rated / both * (statistic.rows[:, 0] - expected * statistic.rows[:, 1]) / (1 - expected)
+    own = rated / both * (agreement - expected * patterns.pairable) / (1 - expected)
     if chance is Chance.FLEISS:
         like_all = shares if weights is None else (weights + weights.T) @ shares / 2
         own_chance = patterns.dot(like_all) / m
@@ -327,11 +326,17 @@ def chance_corrected(patterns: Patterns, weights: Floats | None, chance: Chance)
     return Estimate(value, _standard_error(influence, value, items), int(items.sum()) - 1, observed, expected)
 
 
+def item_agreement(patterns: Patterns, weights: Floats | None) -> Floats:
+    """Share of agreeing pairs of ratings of an item of each pattern, 0 without a pair; shape (patterns,)."""
+    m = patterns.ratings
+    share: Floats = np.where(m > 1, patterns.pairs(weights) / np.maximum(m * (m - 1), 1), 0.0)
+    return share
+
+
 def chance_statistic(patterns: Patterns, weights: Floats | None, chance: Chance) -> Statistic:
     """The coefficient as a function of (agreement, items with a pair, items, share of each category)."""
     m = patterns.ratings
-    pairable = patterns.pairable
-    agreement = np.where(pairable, patterns.pairs(weights) / np.maximum(m * (m - 1), 1), 0.0)
+    agreement, pairable = item_agreement(patterns, weights), patterns.pairable
     rows = np.column_stack([agreement, pairable, m > 0, patterns.table() / np.maximum(m, 1)[:, None]])
     return Statistic(rows, partial(_chance_corrected, weights=weights, chance=chance))
 

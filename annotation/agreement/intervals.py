@@ -98,7 +98,9 @@ def bootstrap_values(
     number = len(rows)
     units = number if multiplicity is None else int(multiplicity.sum())
     one_by_one = units < DRAWS_A_ROW * number
-    row_of_unit = None if multiplicity is None or units == number else np.repeat(np.arange(number), multiplicity)
+    row_of_unit = (
+        None if multiplicity is None or units == number else np.repeat(np.arange(number), multiplicity)
+    )
     replicates = []
     step = max(1, min(n_boot, CELLS_AT_ONCE // max(number, 1)))
     for start in range(0, n_boot, step):

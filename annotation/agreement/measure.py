@@ -20,6 +20,7 @@ from annotation.agreement.patterns import (
     Ints,
     OrderedPatterns,
     Patterns,
+    distinct_rows,
     reduce_codes,
     tally,
 )
@@ -317,8 +318,12 @@ def _known(
     if ratings.raters < 2:
         return _unknown("there is only one rater")
     matrix, weighting = kappa
-    ordered, unit = _ordered(ratings, codes)
-    pairs = int((ordered.unordered().ratings * (ordered.unordered().ratings - 1)).sum() / 2)
+    ordered, of_item = _ordered(ratings, codes)
+    resampled = Units(ordered.items, of_item, ratings.cluster, ratings.clusters)
+    clustered = ratings.cluster is not None
+    largest = max(len(ordered.items), ratings.clusters)
+    m = np.bincount(ordered.pattern, minlength=len(ordered.items))
+    pairs = int((m * (m - 1) // 2).sum())
     measures = {}
     for name, title, marginals in (
         ("scott_pi", "Scott's pi", "pooled"), ("cohen_kappa", "Cohen's kappa", "own"),
@@ -333,12 +338,16 @@ def _known(
         )
         reason = NO_PAIRS if not count else "no pair of raters used two values on the items that both rated"
         one = Measure(definition, tables.mean, reason, df=units.number - 1)
-        if ratings.raters == 2 and unit is None and count:
+        one.se_name = "delete-one jackknife over " + ("clusters" if clustered else "items")
+        if ratings.raters == 2 and not clustered and count:
             one.se = pairwise.pair_error(pairwise.contingency(ordered, 0, 1), matrix, tables.marginals)
             one.se_name = "large-sample (Fleiss, Cohen and Everitt 1969)"
-        elif count and pairs <= MOST_PAIRS:
-            one.se = pairwise.pairwise_jackknife(ordered, tables, unit)
-            one.se_name = "delete-one jackknife over " + ("items" if unit is None else "clusters")
+        elif (
+            clustered and of_item is not None and largest * count * (2 + 2 * len(ratings.values)) < MOST_CELLS
+        ):
+            one.se = _cluster_jackknife(pairwise.pair_statistic(ordered, tables), resampled)
+        elif count and pairs <= MOST_PAIRS and (of_item is None or not clustered):
+            one.se = pairwise.pairwise_jackknife(ordered, tables, ratings.cluster)
         elif count:
             one.no_error = f"no standard error: more than {MOST_PAIRS:,} pairs of ratings to leave out"
         measures[name] = one
@@ -347,15 +356,10 @@ def _known(
     conger = Measure(
         f"Conger's kappa, {weighting}", estimate.value, reason, estimate.se, "linearised (Gwet)", estimate.df
     )
-    if unit is not None:
+    if clustered:
         conger.se, conger.se_name, conger.df = float("nan"), "", units.number - 1
-        cells = max(len(ordered.items), ratings.clusters) * ratings.raters * len(ratings.values)
-        if cells < MOST_CELLS:
-            statistic = pairwise.conger_statistic(ordered, matrix)
-            sums = np.column_stack(
-                [np.bincount(unit, ordered.items * x, ratings.clusters) for x in statistic.rows.T]
-            )
-            conger.se = float(jackknife_error(statistic.value(sums.sum(axis=0) - sums)))
+        if largest * ratings.raters * len(ratings.values) < MOST_CELLS:
+            conger.se = _cluster_jackknife(pairwise.conger_statistic(ordered, matrix), resampled)
             conger.se_name = "delete-one jackknife over clusters"
         else:
             conger.no_error = "no standard error: too many raters and clusters for the cluster jackknife"
@@ -363,16 +367,22 @@ def _known(
     return measures
 
 
+def _cluster_jackknife(statistic: Statistic, units: Units) -> float:
+    rows, _ = units.rows(statistic.rows)
+    return float(jackknife_error(statistic.value(rows.sum(axis=0) - rows)))
+
+
 def _ordered(ratings: Ratings, codes: Codes | None) -> tuple[OrderedPatterns, Ints | None]:
-    """Ordered patterns, and the cluster of each."""
+    """Ordered patterns, and the pattern of each item; without a matrix of codes, item i is pattern i."""
     assert ratings.rater is not None
     categories = len(ratings.values)
-    if codes is not None and ratings.cluster is None:
-        return OrderedPatterns.from_codes(codes, categories), None
+    if codes is not None:
+        rows, items, of_item = distinct_rows(codes, categories, inverse=ratings.cluster is not None)
+        return OrderedPatterns.from_codes(rows, categories, items), of_item
     order = np.lexsort((ratings.rater, ratings.item))
     ones = np.ones(ratings.items, dtype=np.int64)
     item, rater, code = (x[order].astype(np.int64) for x in (ratings.item, ratings.rater, ratings.code))
-    return OrderedPatterns(ones, item, rater, code, ratings.raters, categories), ratings.cluster
+    return OrderedPatterns(ones, item, rater, code, ratings.raters, categories), None
 
 
 def _correlations(ratings: Ratings) -> dict[str, Measure]:

@@ -14,8 +14,8 @@ from annotation.agreement.coefficients import (
     Estimate,
     Statistic,
     chance_corrected,
-    chance_statistic,
     divide,
+    item_agreement,
 )
 from annotation.agreement.intervals import jackknife_error
 from annotation.agreement.patterns import Floats, Ints, OrderedPatterns, tally
@@ -175,6 +175,29 @@ def pairwise_jackknife(ordered: OrderedPatterns, tables: PairTables, unit: Ints 
     return float(jackknife_error(tables.mean + change / number, units))
 
 
+def pair_statistic(ordered: OrderedPatterns, tables: PairTables) -> Statistic:
+    """The mean over pairs as a function of (items, agreement, both marginals) of every pair of `tables`."""
+    one, two, code = ordered.pairs()
+    q, width = ordered.categories, 2 + 2 * ordered.categories
+    place = np.searchsorted(tables.raters[:, 0] * ordered.raters + tables.raters[:, 1], code)
+    x, y = ordered.category[one], ordered.category[two]
+    rows = np.zeros((len(ordered.items), len(tables.items), width))
+    pattern = ordered.pattern[one]
+    rows[pattern, place, 0] = 1.0
+    rows[pattern, place, 1] = tables.weights[x, y]
+    rows[pattern, place, 2 + x] = 1.0
+    rows[pattern, place, 2 + q + y] = 1.0
+    defined = np.flatnonzero(np.isfinite(tables.values))
+
+    def value(sums: Floats) -> Floats:
+        each = sums.reshape(*sums.shape[:-1], -1, width)[..., defined, :]
+        first, second = each[..., 2 : 2 + q], each[..., 2 + q :]
+        values = pair_coefficient(each[..., 0], each[..., 1], first, second, tables.weights, tables.marginals)
+        return np.asarray(values.mean(axis=-1))
+
+    return Statistic(rows.reshape(len(rows), -1), value)
+
+
 def conger(ordered: OrderedPatterns, weights: Floats | None) -> Estimate:
     """Conger's kappa (1980): Fleiss' kappa whose chance agreement keeps the raters apart.
 
@@ -204,9 +227,9 @@ def conger(ordered: OrderedPatterns, weights: Floats | None) -> Estimate:
     present = number / np.maximum(rated, 1)[:, None] * (like_others - absent[:, None])
     own_chance = absent.sum() + tally(ordered.pattern, present[ordered.rater, ordered.category], len(items))
     own_chance = own_chance / (raters * (raters - 1))
-    statistic = chance_statistic(patterns, weights, Chance.NONE)
-    paired = float((items * statistic.rows[:, 1]).sum())
-    own = number / paired * (statistic.rows[:, 0] - expected * statistic.rows[:, 1]) / (1 - expected)
+    paired = float(items[patterns.pairable].sum())
+    agreement = item_agreement(patterns, weights)
+    own = number / paired * (agreement - expected * patterns.pairable) / (1 - expected)
     influence = own - 2 * (1 - value) * (own_chance - expected) / (1 - expected)
     spread = float((items * (influence - value) ** 2).sum())
     return Estimate(value, float(np.sqrt(spread / (number * (number - 1)))), df, observed, expected)
@@ -221,7 +244,8 @@ def _between_raters(total: Floats, shares: Floats, weights: Floats, raters: int 
 def conger_statistic(ordered: OrderedPatterns, weights: Floats | None) -> Statistic:
     """Conger's kappa as a function of (agreement, items with a pair, category counts of each rater)."""
     matrix = np.eye(ordered.categories) if weights is None else weights
-    agreement = chance_statistic(ordered.unordered(), weights, Chance.NONE).rows[:, :2]
+    patterns = ordered.unordered()
+    agreement = [item_agreement(patterns, weights), patterns.pairable]
     used = np.zeros((len(ordered.items), ordered.raters * ordered.categories))
     used[ordered.pattern, ordered.rater * ordered.categories + ordered.category] = 1.0
 
@@ -233,4 +257,4 @@ def conger_statistic(ordered: OrderedPatterns, weights: Floats | None) -> Statis
         expected = _between_raters(shares.sum(axis=-2), shares, matrix, (rated > 0.5).sum(axis=(-1, -2)))
         return divide(observed - expected, np.where(1 - expected > 1e-12, 1 - expected, 0.0))
 
-    return Statistic(np.column_stack([agreement, used]), value)
+    return Statistic(np.column_stack([*agreement, used]), value)

@@ -6,7 +6,7 @@ dialogue, or compares two rounds, adds and subtracts such sums and never goes ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from annotation.agreement import coefficients, distances
 from annotation.agreement.coefficients import Moments, Statistic
 from annotation.agreement.estimation import MOST_CELLS, Measure, Units, coefficient_of, resample
+from annotation.agreement.intervals import totals
 from annotation.agreement.measure import MOST_CATEGORIES, MOST_RATIO_VALUES, NO_PAIRS, ONE_VALUE, SINGLE_ITEM
 from annotation.agreement.patterns import Codes, Floats, Ints, Patterns, reduce_codes, tally
 from annotation.agreement.reading import Ratings
@@ -21,8 +22,6 @@ from annotation.agreement.results import Coefficient
 from schemas.fields import Level
 
 TOO_LARGE = "too many distinct values for the number of items to keep the sums of every item"
-
-Value = Callable[[Floats], Floats]
 
 
 def patterns_of(ratings: Ratings) -> tuple[Patterns, Ints]:
@@ -161,15 +160,10 @@ def estimates(
     """
     measures = {}
     for name, (definition, statistic, reason) in statistics.items():
-        sums = (statistic.rows * units_of_rows(units, len(statistic.rows))[:, None]).sum(axis=0)
+        sums = totals(statistic.rows, units.items)
         measures[name] = Measure(definition, value_at(statistic, sums), reason, statistic=statistic)
     resample(measures, units, n_boot, seed, "percentile")
     return {name: coefficient_of(one, units) for name, one in measures.items()}
-
-
-def units_of_rows(units: Units, rows: int) -> Ints:
-    """How many items each row stands for."""
-    return units.items if len(units.items) == rows else np.ones(rows, dtype=np.int64)
 
 
 def units_of(ratings: Ratings, patterns: Patterns, of_item: Ints) -> Units:

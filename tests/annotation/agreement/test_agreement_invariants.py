@@ -195,7 +195,7 @@ def test_pairwise_jackknife_leaves_out_items_or_clusters(
         without = []
         for one in range(label.max() + 1):
             left = pairwise.pair_tables(OrderedPatterns.from_codes(codes[label != one], categories), None)
-            # The mean runs over the pairs that have a kappa in the whole data; one lost by leaving out is no value.
+            # The mean is over pairs that have a kappa in the whole data; one lost on the way is no value.
             place = {tuple(pair): value for pair, value in zip(left.raters, left.values, strict=True)}
             pairs = [
                 tuple(pair) for pair, v in zip(every.raters, every.values, strict=True) if np.isfinite(v)
@@ -205,6 +205,9 @@ def test_pairwise_jackknife_leaves_out_items_or_clusters(
         error = np.sqrt((number - 1) / number * np.sum((without - np.mean(without)) ** 2))
         found = pairwise.pairwise_jackknife(ordered, every, label)
         np.testing.assert_allclose(found, error, atol=1e-10)
+        statistic = pairwise.pair_statistic(ordered, every)
+        sums = np.array([statistic.rows[label == one].sum(axis=0) for one in range(number)])
+        np.testing.assert_allclose(jackknife(sums, statistic.value), error, atol=1e-10)
 
 
 @given(tables())
@@ -215,9 +218,8 @@ def test_packed_wide_and_sorted_rows_are_the_same(table: tuple[np.ndarray, int])
         wide = np.hstack([codes, np.full((len(codes), width), -1, dtype=codes.dtype)])
         other, of_item = reduce_codes(wide, categories, inverse=True)
         rated = (codes >= 0).any(axis=1)
-        np.testing.assert_array_equal(other.table()[of_item[rated]], [
-            [(row == k).sum() for k in range(categories)] for row in codes[rated]
-        ])  # fmt: skip
+        counts = np.array([[(row == k).sum() for k in range(categories)] for row in codes[rated]], dtype=int)
+        np.testing.assert_array_equal(other.table()[of_item[rated]], counts.reshape(-1, categories))
         for name in ("items", "pattern", "category", "count"):
             np.testing.assert_array_equal(getattr(other, name), getattr(packed, name))
 

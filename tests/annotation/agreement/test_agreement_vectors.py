@@ -25,13 +25,13 @@ FAMILY = {
     "percent": Chance.NONE,
 }
 
-# Expectations that no correct engine with one definition can meet, each with its reason and what holds instead.
+# Expectations that are not met, each with its reason.
 NOT_MET = {
     70: "Bangdiwala's B is not one of the coefficients of this engine",
 }
 PYTHON_IRRCAC_ALPHA = (
-    "Python irrCAC centres the influence with the small-sample term, R irrCAC 1.4 without it: the errors differ in"
-    " the fourth decimal, and so do interval and p"
+    "Python irrCAC centres the influence with the small-sample term, R irrCAC 1.4 without it: the errors"
+    " differ in the fourth decimal, and so do interval and p"
 )
 
 
@@ -193,8 +193,8 @@ def published_error(vector: dict, dataset: Dataset, found: Estimate) -> tuple[fl
             error = found.se * math.sqrt(found.df / (found.df + 1))
         assert error == pytest.approx(published, abs=close)
     elif vector["dataset"] == "distrib_6raters" and name == "krippendorff":
-        # R's function for count tables takes the chance part of the influence once, that for raw ratings (ours)
-        # twice, as the derivative of a quadratic form must be. Ours is nearer to the exact jackknife.
+        # R's function for count tables takes the chance part of the influence once, that for raw ratings
+        # twice, as the derivative of a quadratic form must be and ours does. Ours is near the jackknife.
         exact = coefficients.alpha_jackknife(Disagreement.of_patterns(dataset.patterns, distances.nominal(5)))
         assert found.se == pytest.approx(published, abs=2e-3)
         assert found.se == pytest.approx(exact, rel=0.03)

@@ -62,6 +62,7 @@ def test_what_a_short_gap_is(make, gap: float | None, second: dict, close: bool,
         ({"emotion": "joy"}, {"emotion": "joy"}, False),
         ({"emotion": "joy"}, {"emotion": "fear"}, True),
         ({"emotion": "joy"}, {}, False),
+        ({}, {"emotion": "joy"}, False),
         ({"emotion": "joy", "emotion_sentiment": 1}, {"emotion": "joy", "emotion_sentiment": -1}, True),
     ],
 )
