@@ -63,11 +63,13 @@ if "krippendorff" in wanted:
         attempt("krippendorff " + level, 1, lambda: krippendorff.alpha(
             reliability_data=values.T, level_of_measurement=level, value_domain=list(range(7))))
     n = len(values)
+    seconds, fastest = min((row[0], name.split()[-1]) for name, row in out.items() if row[0])
+    out["krippendorff, fastest level"] = [seconds, 1, 0.0]
     def replicates():
         random = np.random.default_rng(0)
         for _ in range(2):
             sample = values[random.integers(0, n, n)].T
-            krippendorff.alpha(sample, level_of_measurement="nominal", value_domain=list(range(7)))
+            krippendorff.alpha(sample, level_of_measurement=fastest, value_domain=list(range(7)))
         return 0
     attempt("krippendorff bootstrap", 500, replicates)
     few = np.random.default_rng(0).normal(size=(60, 5))
@@ -234,12 +236,12 @@ def main() -> None:
     ids = {"item": "item", "rater": "rater"}
     few = np.random.default_rng(0).normal(size=(60, RATERS))
     rows: list[tuple[str, float, float | None, str]] = [
-        ("alpha nominal", one_nominal, None, "krippendorff nominal"),
+        ("alpha nominal", one_nominal, None, "krippendorff, fastest level"),
         (
             "alpha x3, Fleiss, AC1, BP, jackknife",
             best(lambda: six_coefficients(codes), 5),
             0.030,
-            "krippendorff ordinal",
+            "krippendorff, fastest level",
         ),
         ("Fleiss, AC1 or BP within it", best(lambda: six_coefficients(codes), 3), None, "irrCAC gwet"),
         (

@@ -149,16 +149,10 @@ def _size(project: Project, say: Any) -> Iterator[Element]:  # noqa: ANN401 - a 
 def _splits(project: Project, utterances: pa.Table, say: Any) -> Element:  # noqa: ANN401
     splits = read_table(project.path(folder.SPLITS), ["dialogue_id", "split"])
     place = pc.index_in(utterances.column("dialogue_id"), value_set=splits.column("dialogue_id"))
-    counts = pc.value_counts(splits.column("split").take(place)).to_pylist()
-    total = sum(one["counts"] for one in counts)
-    rows = [
-        (
-            str(one["values"]),
-            one["counts"] / total,
-            f"{one['counts']:,} ({page.percent(one['counts'] / total)})",
-        )
-        for one in counts
-    ]
+    of_utterance = splits.column("split").take(place)
+    counts = {name: int(pc.sum(pc.equal(of_utterance, name)).as_py() or 0) for name in SPLIT_ORDER}
+    total = max(sum(counts.values()), 1)
+    rows = [(name, n / total, f"{n:,} ({page.percent(n / total)})") for name, n in counts.items() if n]
     return pictures.bars(say("split"), rows, highest=1.0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from annotation.agreement.coefficients import Statistic
 from annotation.agreement.intervals import (
@@ -19,7 +20,7 @@ from annotation.agreement.intervals import (
     student_interval,
     totals,
 )
-from annotation.agreement.patterns import Floats, Ints, tally
+from annotation.agreement.patterns import Floats, Ints
 from annotation.agreement.results import Coefficient, number
 
 MOST_UNITS = 200_000  # different units beyond which the bootstrap only repeats the normal interval
@@ -60,14 +61,11 @@ class Units:
         """Sums of each unit and the multiplicity of units (None: one each)."""
         if self.cluster is None:
             return rows, self.items
-        if self.of_item is not None:
-            pairs = self.cluster * len(rows) + self.of_item
-            cells, times = np.unique(pairs, return_counts=True)
-            unit, pattern = cells // len(rows), cells % len(rows)
-        else:
-            unit, pattern, times = self.cluster, np.arange(len(rows)), np.ones(len(rows), np.int64)
-        sums = [tally(unit, times * column[pattern], self.clusters) for column in rows.T]
-        return np.column_stack(sums), None
+        pattern = np.arange(len(rows)) if self.of_item is None else self.of_item
+        counts = sparse.csr_array(
+            (np.ones(len(pattern)), (self.cluster, pattern)), shape=(self.clusters, len(rows))
+        )
+        return np.asarray(counts @ rows), None
 
 
 def resample(measures: dict[str, Measure], units: Units, n_boot: int, seed: int, method: Method) -> None:

@@ -339,16 +339,15 @@ def _known(
         reason = NO_PAIRS if not count else "no pair of raters used two values on the items that both rated"
         one = Measure(definition, tables.mean, reason, df=units.number - 1)
         one.se_name = "delete-one jackknife over " + ("clusters" if clustered else "items")
-        if ratings.raters == 2 and not clustered and count:
+        cells = largest * count * (2 + 2 * len(ratings.values))
+        if defined and ratings.raters == 2 and not clustered:
             one.se = pairwise.pair_error(pairwise.contingency(ordered, 0, 1), matrix, tables.marginals)
             one.se_name = "large-sample (Fleiss, Cohen and Everitt 1969)"
-        elif (
-            clustered and of_item is not None and largest * count * (2 + 2 * len(ratings.values)) < MOST_CELLS
-        ):
+        elif defined and of_item is not None and cells < MOST_CELLS:
             one.se = _cluster_jackknife(pairwise.pair_statistic(ordered, tables), resampled)
-        elif count and pairs <= MOST_PAIRS and (of_item is None or not clustered):
+        elif defined and of_item is None and pairs <= MOST_PAIRS:
             one.se = pairwise.pairwise_jackknife(ordered, tables, ratings.cluster)
-        elif count:
+        else:
             one.no_error = f"no standard error: more than {MOST_PAIRS:,} pairs of ratings to leave out"
         measures[name] = one
     estimate = pairwise.conger(ordered, matrix)
