@@ -23,7 +23,7 @@ ADDED = """
   politeness:
     type: ordinal
     title: {en: Politeness, zh: 礼貌程度}
-    question: {en: How polite is the speaker?, zh: 说话人有多礼貌？}
+    question: {en: "How polite is the speaker?", zh: "说话人有多礼貌？"}
     absent: []
     values:
       rude: {title: {en: Rude, zh: 无礼}, definition: {en: Offends., zh: 冒犯他人。}}
@@ -43,7 +43,7 @@ ADDED = """
     scale: -1..1
     applies_when: always
     title: {en: Gesture on politeness, zh: 手势对礼貌的影响}
-    question: {en: Does the gesture make it more polite?, zh: 手势让话语更礼貌了吗？}
+    question: {en: "Does the gesture make it more polite?", zh: "手势让话语更礼貌了吗？"}
     rule: {en: Imagine it without the gesture., zh: 设想没有这个手势。}
     values:
 """ + "".join(

@@ -53,6 +53,12 @@ def answered(table: pa.Table, names: Sequence[str]) -> pa.Table:
     return table.filter(pa.array(~missing))
 
 
+def latest(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The last row of each distinct combination of the columns' cells."""
+    _, back = np.unique(combination(table, names)[::-1], return_index=True)
+    return table.take(pa.array(np.sort(table.num_rows - 1 - back)))
+
+
 def combination(table: pa.Table, names: Sequence[str]) -> Ints:
     """A number for each distinct combination of the columns' cells, from 0 without gaps, shape (rows,)."""
     combined = np.zeros(table.num_rows, dtype=np.int64)

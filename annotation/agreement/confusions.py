@@ -66,8 +66,8 @@ def confusions(ratings: Ratings) -> Confusions:
     if not patterns.pairable.any():
         return Confusions(tuple(map(str, ratings.labels)), None, (), NO_PAIRS)
     weight = np.where(patterns.pairable, 1 / np.maximum(patterns.ratings - 1, 1), 0.0)
-    coincidences = _ordered_pairs(patterns, patterns.items * weight)
-    counts = _ordered_pairs(patterns, patterns.items.astype(np.float64))
+    items: Floats = patterns.items.astype(np.float64)
+    counts, coincidences = _ordered_pairs(patterns, items), _ordered_pairs(patterns, items * weight)
     totals = patterns.sums(patterns.items * patterns.pairable)
     n = float(totals.sum())
     if ratings.level is Level.SET:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +11,12 @@ import pyarrow.compute as pc
 
 from annotation.agreement.ceiling import Ceiling, human_ceiling
 from annotation.agreement.coefficients import Chance, chance_statistic
+from annotation.agreement.columns import answer_column
 from annotation.agreement.confusions import Confusions, confusions
 from annotation.agreement.influence import Influences, item_influence, rater_influence
 from annotation.agreement.measure import NO_PAIRS, ONE_VALUE, measure
 from annotation.agreement.naming import Names, answers_of, names_of
+from annotation.agreement.planning import Plan, plan
 from annotation.agreement.rater_pairs import RaterPairs, rater_pairs
 from annotation.agreement.reading import Duplicates, Ratings, read_ratings
 from annotation.agreement.relations import (
@@ -27,11 +28,20 @@ from annotation.agreement.relations import (
 from annotation.agreement.results import Agreement, Coefficient
 from annotation.agreement.retest import Retest, retest
 from annotation.agreement.specific import SpecificAgreement, prevalence, specific_agreement
+from annotation.agreement.split_half import SplitHalf, split_half
+from annotation.agreement.subsets import agreement_by, agreement_with_others, hour_of_day
 from annotation.agreement.unit_sums import estimates, patterns_of, units_of
 from schemas.fields import Field, Level, Missing, RelationField
 from schemas.label_schema import LabelSchema
 
 DISPUTED = 20
+HALF_WIDTH = 0.05
+"""Half-width of the interval of alpha that the plan aims at."""
+ROUND = "round"
+HOUR = "hour of the day (UTC)"
+GROUPS = (ROUND, "condition", "context", "language", "source", "source_split")
+"""Columns of a project within whose groups agreement is shown as well."""
+MOST_GROUPS = 12
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,10 @@ class Options:
     n_boot: int = 1000
     seed: int = 0
     where: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """What belongs to the provenance of a report."""
+        return {"n_boot": self.n_boot, "seed": self.seed, "where": list(self.where)}
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,11 @@ class FieldReport:
         value_ac1: AC1 of "this value or not".
         specific: Positive and negative agreement on each value.
         retest: Raters against themselves.
+        split_half: The label that one half of the raters decides against that of the other half.
         ceiling: Raters against the consensus of the others.
+        groups: Agreement within each group of ratings, by column and group.
+        hours: Agreement of the ratings of each hour of the day with all others.
+        plan: What an interval of half-width `HALF_WIDTH` takes.
         confusions: Values that are confused.
         influence: Alpha without each rater.
         pairs: Agreement rater by rater.
@@ -99,7 +117,11 @@ class FieldReport:
     value_ac1: Mapping[str, Coefficient]
     specific: Mapping[str, SpecificAgreement]
     retest: Retest
+    split_half: SplitHalf
     ceiling: Ceiling
+    groups: Mapping[str, Mapping[str, Agreement]]
+    hours: Mapping[str, Coefficient]
+    plan: Plan
     confusions: Confusions
     influence: Influences
     pairs: RaterPairs
@@ -115,38 +137,17 @@ class FieldReport:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Agreement on several fields.
+class Source:
+    """Ratings, and which columns say what.
 
     Attributes:
-        title: What was rated: the project or the file.
-        item: What an item is called, in the plural.
-        cluster: What intervals resample, in the plural.
-        fields: A report a field.
-        options: How it was measured.
-        simulated: Raters that are simulated.
-        made_from: Content hashes of the inputs, parameters and version.
+        table: A row a rating.
+        item: Column of item ids.
+        rater: Column of rater ids; None when raters are unknown.
+        cluster: Column of what intervals resample; None for items.
+        duplicates: What to do when a rater rated an item twice.
+        about: Utterances, when the items are utterances.
     """
-
-    title: str
-    item: str
-    cluster: str
-    fields: tuple[FieldReport, ...]
-    options: Options
-    simulated: tuple[str, ...]
-    made_from: Mapping[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable JSON of ``annotation agreement``, and what it was made from."""
-        return {
-            "fields": {one.name: one.agreement.to_dict() for one in self.fields},
-            "made_from": dict(self.made_from),
-        }
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Ratings, and which columns say what."""
 
     table: pa.Table
     item: str
@@ -156,6 +157,7 @@ class _Source:
     about: pa.Table | None = None
 
     def read(self, field: Field | str) -> Ratings:
+        """Code the ratings of one field; faults raise `InputError`."""
         return read_ratings(
             self.table,
             field,
@@ -166,41 +168,116 @@ class _Source:
         )
 
 
-def _field_report(
-    source: _Source, field: Field | str, schema: LabelSchema | None, options: Options
+def field_report(
+    source: Source, field: Field | str, schema: LabelSchema | None, options: Options
 ) -> FieldReport:
+    """Measure everything about one field.
+
+    Args:
+        source: The ratings.
+        field: A field of the schema, or ``"COLUMN:LEVEL"``.
+        schema: The label schema; None for a table that has none.
+        options: How to measure.
+
+    Raises:
+        InputError: The ratings do not fit the field.
+    """
     ratings = source.read(field)
-    boot = {"n_boot": options.n_boot, "seed": options.seed}
-    columns = {"item": source.item, "rater": source.rater, "cluster": source.cluster}
+    n_boot, seed = options.n_boot, options.seed
     names = names_of(ratings, source.table, item=source.item, rater=source.rater)
-    items = item_influence(ratings, DISPUTED)
+    frequency = np.bincount(ratings.code, minlength=len(names.values)).tolist()
+    costly = item_influence(ratings, DISPUTED)
     relation = told = None
     if isinstance(field, RelationField) and schema is not None:
         relation = relation_agreement(
-            source.table, schema, field, **columns, duplicates=source.duplicates, **boot
+            source.table,
+            schema,
+            field,
+            item=source.item,
+            rater=source.rater,
+            cluster=source.cluster,
+            n_boot=n_boot,
+            seed=seed,
+            duplicates=source.duplicates,
         )
-        told = told_by_parts(source.table, field, cluster=source.cluster or source.item, **boot)
-    again = Retest(None, {}, "raters or rounds are unknown")
-    if source.rater is not None and "round" in source.table.column_names:
-        again = retest(source.table, field, **columns, **boot)
+        unit = source.cluster or source.item
+        told = told_by_parts(source.table, field, cluster=unit, n_boot=n_boot, seed=seed)
     return FieldReport(
+        field=field,
+        agreement=measure(ratings, n_boot=n_boot, seed=seed),
+        unanswered=_unanswered(source.table, ratings.field),
+        names=names,
+        prevalence=prevalence(ratings, n_boot=n_boot, seed=seed),
+        counts=dict(zip(names.values, frequency, strict=True)),
+        value_ac1=_value_ac1(ratings, options),
+        specific=specific_agreement(ratings, n_boot=n_boot, seed=seed),
+        retest=_retest(source, field, options),
+        split_half=split_half(ratings, n_boot=n_boot, seed=seed),
+        ceiling=human_ceiling(ratings, n_boot=n_boot, seed=seed),
+        groups=_groups(source, field, options),
+        hours=_hours(source, field, options),
+        plan=plan(ratings, HALF_WIDTH),
+        confusions=confusions(ratings),
+        influence=rater_influence(ratings),
+        pairs=rater_pairs(ratings),
+        disputed=_disputed(ratings, names, costly, source.about),
+        disputed_reason=costly.reason,
+        relation=relation,
+        told=told,
+    )
+
+
+def _retest(source: Source, field: Field | str, options: Options) -> Retest:
+    if source.rater is None or ROUND not in source.table.column_names:
+        return Retest(None, {}, "raters or rounds are unknown")
+    return retest(
+        source.table,
         field,
-        measure(ratings, **boot),
-        _unanswered(source.table, ratings.field),
-        names,
-        prevalence(ratings, **boot),
-        dict(zip(names.values, np.bincount(ratings.code, minlength=len(names.values)).tolist(), strict=True)),
-        _value_ac1(ratings, options),
-        specific_agreement(ratings, **boot),
-        again,
-        human_ceiling(ratings, **boot),
-        confusions(ratings),
-        rater_influence(ratings),
-        rater_pairs(ratings),
-        _disputed(ratings, names, items, source.about),
-        items.reason,
-        relation,
-        told,
+        item=source.item,
+        rater=source.rater,
+        round_=ROUND,
+        cluster=source.cluster,
+        n_boot=options.n_boot,
+        seed=options.seed,
+    )
+
+
+def _groups(source: Source, field: Field | str, options: Options) -> dict[str, Mapping[str, Agreement]]:
+    """Agreement by round, condition, language and the like, where ratings differ in them."""
+    rated = source.table.filter(pc.is_valid(source.table.column(answer_column(field))))
+    found: dict[str, Mapping[str, Agreement]] = {}
+    for column in GROUPS if source.about is not None else ():
+        if 2 <= pc.count_distinct(rated.column(column)).as_py() <= MOST_GROUPS:
+            found[column] = agreement_by(
+                rated,
+                field,
+                column,
+                item=source.item,
+                rater=source.rater,
+                cluster=source.cluster,
+                n_boot=options.n_boot,
+                seed=options.seed,
+                duplicates=source.duplicates,
+            )
+    return found
+
+
+def _hours(source: Source, field: Field | str, options: Options) -> Mapping[str, Coefficient]:
+    if source.about is None:
+        return {}
+    hours = hour_of_day(source.table)
+    if pc.count_distinct(hours).as_py() < 2:
+        return {}
+    padded = pc.utf8_lpad(pc.cast(hours, pa.string()), 2, "0")
+    return agreement_with_others(
+        source.table.append_column(HOUR, padded),
+        field,
+        HOUR,
+        item=source.item,
+        rater=source.rater,
+        cluster=source.cluster,
+        n_boot=options.n_boot,
+        seed=options.seed,
     )
 
 

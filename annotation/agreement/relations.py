@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotation.agreement.coefficients import Statistic, divide
-from annotation.agreement.columns import answered, cells_of, combination, require_columns
+from annotation.agreement.columns import answered, cells_of, combination, latest, require_columns
 from annotation.agreement.estimation import Units
 from annotation.agreement.measure import agreement
 from annotation.agreement.patterns import Floats, Ints, tally
@@ -77,9 +77,12 @@ def relation_agreement(
     names = [item, relation.source, relation.target]
     require_columns(ratings, [*names, relation.name, rater, cluster])
     parts = [schema[relation.source], schema[relation.target]]
+    ratings = answered(ratings, [relation.name])
+    if duplicates == "latest" and rater is not None:
+        ratings = latest(ratings, [rater, item])  # else a rater would stand in two groups of an item
     there = [present(part, ratings.column(part.name)) for part in parts]
     any_part = pc.fill_null(pc.or_kleene(*there), False)
-    known = answered(ratings, [*names, relation.name])
+    known = answered(ratings, names)
     grouped = known.append_column(GROUP, pa.array(combination(known, names)))
 
     def of(table: pa.Table, unit: str) -> Agreement:
@@ -142,7 +145,12 @@ def told_by_parts(
     grades = cells_of(known, relation.name).cast(pa.int64()).to_numpy(zero_copy_only=False)
     value = grades.astype(np.int64) - relation.low
     return _told(
-        combination(known, parts), value, combination(known, [cluster]), len(relation.categories), n_boot, seed
+        combination(known, parts),
+        value,
+        combination(known, [cluster]),
+        len(relation.categories),
+        n_boot,
+        seed,
     )
 
 

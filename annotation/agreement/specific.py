@@ -46,12 +46,14 @@ def specific_agreement(
     """Positive and negative specific agreement of every value; for sets, of every label.
 
     With two raters it is 2a / (2a + b + c) and 2d / (2d + b + c) of the two-by-two table; with more, agreeing
-    pairs over possible pairs: sum n_k (n_k - 1) / sum n_k (n - 1) over items with n ratings, n_k of the value.
+    pairs over possible pairs: sum n_k (n_k - 1) / sum n_k (n - 1) over items with n ratings, n_k of them of
+    the value.
 
     Returns:
-        By value in the order of the field; empty for numbers.
+        By value in the order of the field; empty for numbers, and for more values than can be told apart.
     """
-    if not ratings.labels or max(len(ratings.labels), 1) > MOST_CATEGORIES:
+    numeric = ratings.level in (Level.INTERVAL, Level.RATIO)
+    if numeric or not 0 < len(ratings.labels) <= MOST_CATEGORIES:
         return {}
     patterns, of_item = patterns_of(ratings)
     chosen = _label_counts(ratings, patterns)
