@@ -24,6 +24,7 @@ from annotation.agreement.unit_sums import (
     TOO_LARGE,
     estimates,
     item_units,
+    label_matrix,
     leave_one_out,
     patterns_of,
     sum_by,
@@ -32,6 +33,8 @@ from annotation.agreement.unit_sums import (
 )
 from schemas.fields import Level
 
+CONSTANT = "the ratings do not vary"
+NO_LABEL = "no rating and no consensus has any label"
 NO_CONSENSUS = "the others of no rating agree on a label"
 TITLES = {
     "macro_f1": "macro F1 (mean over the values that occur in ratings or consensus)",
@@ -87,7 +90,7 @@ def human_ceiling(ratings: Ratings, *, n_boot: int = 1000, seed: int = 0) -> Cei
     values = {name: partial(_concordance if numeric else _f1, score=name) for name in names}
     against = AGAINST["number" if numeric else "label"]
     statistics = {
-        name: (TITLES[name] + against, Statistic(rows, value), "the ratings do not vary")
+        name: (TITLES[name] + against, Statistic(rows, value), CONSTANT if numeric else NO_LABEL)
         for name, value in values.items()
     }
     known = ratings.rater is not None and not ratings.repeated
@@ -118,10 +121,7 @@ def _labels(ratings: Ratings) -> Scored:
         return None, None, 0, units
     left = leave_one_out(ratings, patterns, of_item)
     is_set = ratings.level is Level.SET
-    chosen = np.array(
-        [[label in one for label in ratings.labels] for one in ratings.values] if is_set else np.eye(size),
-        dtype=np.float64,
-    ).reshape(-1, size)
+    chosen = label_matrix(ratings)
     empty = np.array([is_set and not one for one in ratings.values], dtype=np.float64)
     by_pattern, by_rater = np.zeros((len(patterns.items), width)), np.zeros((raters, width))
     by_cell = tally(left.of_rating, np.ones(len(ratings.item)), len(patterns.pattern))

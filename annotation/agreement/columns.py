@@ -36,7 +36,7 @@ def cells_of(table: pa.Table, name: str) -> pa.Array:
     """A column as one array; lists as text, so that they can be compared."""
     column = table.column(name)
     if pa.types.is_list(column.type):
-        column = join_sets(column)
+        column = join_sets(column.cast(pa.list_(pa.string())))
     combined = column.combine_chunks()
     if isinstance(combined, pa.ChunkedArray):
         return combined.chunk(0) if combined.num_chunks else pa.array([], combined.type)
@@ -47,9 +47,9 @@ def answered(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """The rows in which none of the columns is empty."""
     missing = np.zeros(table.num_rows, dtype=bool)
     for name in names:
-        cells = cells_of(table, name)
-        was_list = pa.types.is_list(table.column(name).type)  # an empty set is an answer
-        missing |= np.asarray(cells.is_null()) if was_list else missing_cells(cells)
+        column = table.column(name)
+        is_set = pa.types.is_nested(column.type)  # an empty set is an answer
+        missing |= np.asarray(column.is_null()) if is_set else missing_cells(cells_of(table, name))
     return table.filter(pa.array(~missing))
 
 

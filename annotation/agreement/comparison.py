@@ -115,7 +115,8 @@ def compare(
         sums.append(sum_by(statistic.rows[of_item[here]], coded.cluster[here], coded.clusters))
         there.append(np.bincount(coded.cluster[here], minlength=coded.clusters) > 0)
     items = [int(np.count_nonzero((side_of == side) & paired)) for side in (0, 1)]
-    return _compare(statistic, sums, there, items, n_boot, seed)
+    what = "items" if cluster is None else "clusters"
+    return _compare(statistic, sums, there, items, what, n_boot, seed)
 
 
 def _compare(
@@ -123,6 +124,7 @@ def _compare(
     sums: list[Floats],
     there: list[NDArray[np.bool_]],
     items: list[int],
+    what: str,
     n_boot: int,
     seed: int,
 ) -> Comparison:
@@ -155,7 +157,7 @@ def _compare(
     gap = values[1] - values[0]
     differences = resampled[:, 1] - resampled[:, 0]
     finite = differences[np.isfinite(differences)]
-    reason = "fewer than two clusters cannot show how much the difference would vary" if few else None
+    reason = f"fewer than two {what} cannot show how much the difference would vary" if few else None
     p_value = None
     interval = percentile_interval(differences)
     if interval.low is None:
@@ -164,7 +166,7 @@ def _compare(
         far = np.count_nonzero(np.abs(finite - gap) >= abs(gap) - 1e-12)
         p_value = (1 + far) / (1 + len(finite))
     how = "resampled together" if shared else "each round resampled on its own"
-    definition = f"Krippendorff's alpha; percentile bootstrap of clusters, {how}"
+    definition = f"Krippendorff's alpha; percentile bootstrap of {what}, {how}"
     ends = [percentile_interval(resampled[:, k]) for k in (0, 1)] + [interval]
     first, second, difference = (
         _coefficient(value, end, definition, reason) for value, end in zip([*values, gap], ends, strict=True)

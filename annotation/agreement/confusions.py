@@ -10,7 +10,7 @@ from annotation.agreement.measure import MOST_CATEGORIES, NO_PAIRS
 from annotation.agreement.patterns import Floats, Patterns
 from annotation.agreement.reading import Ratings
 from annotation.agreement.results import number
-from annotation.agreement.unit_sums import patterns_of
+from annotation.agreement.unit_sums import label_matrix, patterns_of
 from schemas.fields import Level
 
 
@@ -71,7 +71,7 @@ def confusions(ratings: Ratings) -> Confusions:
     totals = patterns.sums(patterns.items * patterns.pairable)
     n = float(totals.sum())
     if ratings.level is Level.SET:
-        chosen = np.array([[label in one for label in ratings.labels] for one in ratings.values], float)
+        chosen = label_matrix(ratings)
         size = len(ratings.labels)
         pairs = [
             _confusion(ratings.labels[a], ratings.labels[b], counts, coincidences, totals, n, one, other)

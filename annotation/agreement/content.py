@@ -8,6 +8,7 @@ from typing import Any
 
 from annotation.agreement.field_report import FieldReport, Options
 from annotation.agreement.results import Coefficient
+from schemas.fields import Level
 
 MEASURES = {
     "prevalence": "prevalence",
@@ -21,6 +22,12 @@ MEASURES = {
 }
 """What the table of a field shows, with its titles."""
 ALL_VALUES = ""
+
+
+def titles(level: str) -> dict[str, str]:
+    """Titles of `MEASURES`; numbers have a mean and a standard deviation instead of prevalences."""
+    numeric = level in (Level.INTERVAL, Level.RATIO)
+    return MEASURES | ({"prevalence": "mean, sd"} if numeric else {})
 
 
 @dataclass(frozen=True)

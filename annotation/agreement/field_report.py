@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,6 @@ import pyarrow.compute as pc
 
 from annotation.agreement.ceiling import Ceiling, human_ceiling
 from annotation.agreement.coefficients import Chance, chance_statistic
-from annotation.agreement.columns import answer_column
 from annotation.agreement.confusions import Confusions, confusions
 from annotation.agreement.influence import Influences, item_influence, rater_influence
 from annotation.agreement.measure import NO_PAIRS, ONE_VALUE, measure
@@ -31,7 +31,7 @@ from annotation.agreement.specific import SpecificAgreement, prevalence, specifi
 from annotation.agreement.split_half import SplitHalf, split_half
 from annotation.agreement.subsets import agreement_by, agreement_with_others, hour_of_day
 from annotation.agreement.unit_sums import estimates, patterns_of, units_of
-from schemas.fields import Field, Level, Missing, RelationField
+from schemas.fields import Field, Level, RelationField
 from schemas.label_schema import LabelSchema
 
 DISPUTED = 20
@@ -147,6 +147,7 @@ class Source:
         cluster: Column of what intervals resample; None for items.
         duplicates: What to do when a rater rated an item twice.
         about: Utterances, when the items are utterances.
+        unanswered: How many ratings have each kind of no answer; only a project says which.
     """
 
     table: pa.Table
@@ -155,6 +156,7 @@ class Source:
     cluster: str | None
     duplicates: Duplicates
     about: pa.Table | None = None
+    unanswered: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def read(self, field: Field | str) -> Ratings:
         """Code the ratings of one field; faults raise `InputError`."""
@@ -205,7 +207,7 @@ def field_report(
     return FieldReport(
         field=field,
         agreement=measure(ratings, n_boot=n_boot, seed=seed),
-        unanswered=_unanswered(source.table, ratings.field),
+        unanswered=source.unanswered,
         names=names,
         prevalence=prevalence(ratings, n_boot=n_boot, seed=seed),
         counts=dict(zip(names.values, frequency, strict=True)),
@@ -244,12 +246,11 @@ def _retest(source: Source, field: Field | str, options: Options) -> Retest:
 
 def _groups(source: Source, field: Field | str, options: Options) -> dict[str, Mapping[str, Agreement]]:
     """Agreement by round, condition, language and the like, where ratings differ in them."""
-    rated = source.table.filter(pc.is_valid(source.table.column(answer_column(field))))
     found: dict[str, Mapping[str, Agreement]] = {}
     for column in GROUPS if source.about is not None else ():
-        if 2 <= pc.count_distinct(rated.column(column)).as_py() <= MOST_GROUPS:
+        if 2 <= pc.count_distinct(source.table.column(column)).as_py() <= MOST_GROUPS:
             found[column] = agreement_by(
-                rated,
+                source.table,
                 field,
                 column,
                 item=source.item,
@@ -281,15 +282,6 @@ def _hours(source: Source, field: Field | str, options: Options) -> Mapping[str,
     )
 
 
-def _unanswered(table: pa.Table, field: str) -> dict[str, int]:
-    """How many ratings have each kind of no answer; only a project says which."""
-    name = f"{field}_missing"
-    if name not in table.column_names:
-        return {}
-    counts = {one["values"]: one["counts"] for one in pc.value_counts(table.column(name)).to_pylist()}
-    return {str(kind): counts[kind.value] for kind in Missing if counts.get(kind.value)}
-
-
 def _value_ac1(ratings: Ratings, options: Options) -> Mapping[str, Coefficient]:
     """Gwet's AC1 of "this value or not"; of sets, of each label."""
     if ratings.level in (Level.INTERVAL, Level.RATIO):
@@ -309,16 +301,17 @@ def _value_ac1(ratings: Ratings, options: Options) -> Mapping[str, Coefficient]:
 def _disputed(
     ratings: Ratings, names: Names, costly: Influences, about: pa.Table | None
 ) -> tuple[Disputed, ...]:
-    """The items that cost agreement, in words."""
+    """The items that cost agreement, in words; those whose ratings differ."""
     units = [one for one in costly.units if one.change is not None and one.change > 0]
-    codes = np.array([one.unit for one in units], dtype=np.int64)
-    known: list[Mapping[str, str]] = [{} for _ in units]
+    answers = answers_of(ratings, names, np.array([one.unit for one in units], dtype=np.int64))
+    found = [(one, said) for one, said in zip(units, answers, strict=True) if len(said) > 1]
+    ids = [names.items[one.unit] for one, _ in found]
+    known: list[Mapping[str, str]] = [{} for _ in found]
     if about is not None:
-        ids = pa.array([names.items[code] for code in codes], pa.string())
-        columns = ["dialogue_id", "speaker_id", "text", "language"]
-        rows = about.select(columns).take(pc.index_in(ids, value_set=about.column("utterance_id")))
+        place = pc.index_in(pa.array(ids, pa.string()), value_set=about.column("utterance_id"))
+        rows = about.select(["dialogue_id", "speaker_id", "text", "language"]).take(place)
         known = [{name: value for name, value in row.items() if value} for row in rows.to_pylist()]
     return tuple(
-        Disputed(names.items[one.unit], one.change or 0.0, answers, facts)
-        for one, answers, facts in zip(units, answers_of(ratings, names, codes), known, strict=True)
+        Disputed(name, one.change or 0.0, said, facts)
+        for name, (one, said), facts in zip(ids, found, known, strict=True)
     )

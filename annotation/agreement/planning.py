@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from annotation.agreement.intervals import jackknife
+from annotation.agreement.intervals import DECIMALS, jackknife
 from annotation.agreement.measure import MOST_RATIO_VALUES
 from annotation.agreement.patterns import CHUNK, Codes, Floats, Patterns
 from annotation.agreement.reading import Ratings
@@ -165,19 +165,20 @@ def precision(ratings: Ratings) -> Precision | str:
     se = float(jackknife(rows, statistic.value, multiplicity))
     alpha = value_at(statistic, (statistic.rows * patterns.items[:, None]).sum(axis=0))
     if not (np.isfinite(se) and np.isfinite(alpha)):
-        return "fewer than two clusters, or leaving one out leaves too little to compute alpha from"
+        return "fewer than two clusters or items, or leaving one out leaves too little to compute alpha from"
     items = int(patterns.items[patterns.pairable].sum())
     raters = float((patterns.items * patterns.ratings * patterns.pairable).sum()) / items
     found = kernel_moments(ratings, patterns, alpha)
     shared, moments = 0.0, None
     if found is not None:
-        m0, m1, m2 = (one * units.number / items for one in found)
+        m0, m1, m2 = (round(one * units.number / items, DECIMALS) for one in found)
         moments = (m0, m1, m2)
         paired = patterns.pairable
         now = np.array([rater_variance(moments, int(m)) for m in patterns.ratings[paired]])
         present = float((patterns.items[paired] * now).sum()) / items
-        shared = max(se**2 * units.number - present, 0.0)
-    return Precision(alpha, se, units.number, items, raters, shared, moments)
+        shared = round(max(se**2 * units.number - present, 0.0), DECIMALS)
+    found_alpha, found_se = round(alpha, DECIMALS), round(se, DECIMALS)
+    return Precision(found_alpha, found_se, units.number, items, raters, shared, moments)
 
 
 def rater_variance(moments: tuple[float, float, float], raters: int) -> float:

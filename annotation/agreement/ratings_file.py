@@ -19,6 +19,8 @@ from schemas.errors import InputError, Issue
 
 DELIMITERS = ",\t;|"
 DELIMITED = (".csv", ".tsv", ".txt")
+STREAMED = {".csv": ",", ".tsv": "\t"}
+"""Delimiters that `streaming` takes, by kind of file."""
 RECORDS = (".json", ".jsonl", ".ndjson")
 LEGACY_ENCODINGS = ["gb18030", "big5", "shift_jis", "euc_kr", "cp1252"]
 SAMPLE = 1 << 20
@@ -56,18 +58,15 @@ def read_ratings_file(path: str | Path, columns: Sequence[str]) -> pa.Table:
         return _records(path, columns)
     with path.open("rb") as file:
         start = file.read(SAMPLE)
-    delimiter = _delimiter(_decoded(start, path, whole=False).split("\n", 1)[0])
-    if delimiter == streaming_delimiter(kind) and _encoding(start, path) == "utf-8":
+    first = _decoded(start, path, whole=False).split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+    if delimiter == STREAMED.get(kind) and _encoding(start, path) == "utf-8":
+        _require(path, columns, [name.strip() for name in next(csv.reader([first], delimiter=delimiter))])
         try:
             return streaming.read_table(path, columns)
         except pa.ArrowInvalid:
             pass  # a broken row, or letters beyond the sample: the way through memory says which
     return _delimited(path, columns, delimiter)
-
-
-def streaming_delimiter(kind: str) -> str | None:
-    """Return the delimiter that `streaming` takes for a kind of file; None when it does not read the kind."""
-    return {".csv": ",", ".tsv": "\t"}.get(kind)
 
 
 def _parquet(path: Path, columns: list[str]) -> pa.Table:
@@ -91,7 +90,8 @@ def _encoding(data: bytes, path: Path) -> str:
         # A sample may end within a letter, which is no fault of the encoding.
         if len(data) == SAMPLE and error.start > SAMPLE - 4:
             return "utf-8"
-        best = from_bytes(data[:SAMPLE], cp_isolation=LEGACY_ENCODINGS).best()
+        line = data.rfind(b"\n", 0, error.start) + 1  # what stands before is plain and tells nothing
+        best = from_bytes(data[line : line + SAMPLE], cp_isolation=LEGACY_ENCODINGS).best()
         return best.encoding if best else LEGACY_ENCODINGS[0]
     return "utf-8"
 
@@ -108,10 +108,6 @@ def _decoded(data: bytes, path: Path, *, whole: bool = True) -> str:
     raise InputError(
         Issue("this text is in no known encoding", str(path), choices=["utf-8", *LEGACY_ENCODINGS])
     )
-
-
-def _delimiter(header: str) -> str:
-    return max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
 
 
 def _delimited(path: Path, columns: list[str], delimiter: str) -> pa.Table:

@@ -1,7 +1,7 @@
 """The agreement report of a project or of any table: measured once, shown on every face.
 
-`measure_project` and `measure_table` compute a `Report`. Its ``to_dict`` is the stable JSON and holds all that
-`tables` shows in a terminal, as CSV and as LaTeX; `html` shows the rest. `project_report` keeps the report in
+`measure_project` and `measure_table` compute a `Report`. Its ``to_dict`` is the stable JSON; it holds all
+that `tables` shows in a terminal, as CSV and as LaTeX. `html` shows the rest. `project_report` keeps it in
 the project, and does nothing while nothing has changed.
 """
 
@@ -26,6 +26,7 @@ from annotation.agreement.subsets import before_adjudication
 from annotation.ratings import project_ratings, require_ratings, select
 from schemas import project as folder
 from schemas.errors import InputError, Issue
+from schemas.fields import Field, Missing
 from schemas.project import Project
 from schemas.tables import content_hash, read_table
 
@@ -95,16 +96,17 @@ def measure_project(project: Project, options: Options | None = None) -> Report:
     about = read_table(project.path(folder.UTTERANCES))
     fields = []
     for field in project.schema:
+        rated = table.filter(pc.is_valid(table.column(field.name)))
         # Where one rating has no rater, nobody can say who else is the same person.
-        raters = table.column("rater").filter(pc.is_valid(table.column(field.name)))
-        known = raters.null_count == 0
+        known = rated.column("rater").null_count == 0
         source = Source(
-            table,
-            "utterance_id",
-            "rater" if known else None,
-            "dialogue_id",
-            "latest" if known else "both",
-            about,
+            table=rated,
+            item="utterance_id",
+            rater="rater" if known else None,
+            cluster="dialogue_id",
+            duplicates="latest" if known else "both",
+            about=about,
+            unanswered=_unanswered(table, field),
         )
         fields.append(field_report(source, field, project.schema, options))
     return Report(
@@ -123,6 +125,13 @@ def _oldest_first(table: pa.Table) -> pa.Table:
     time = pc.coalesce(table.column("updated"), table.column("created")).cast(pa.int64())
     moments = pc.fill_null(time, np.iinfo(np.int64).min).to_numpy()
     return table.take(pa.array(np.argsort(moments, kind="stable")))
+
+
+def _unanswered(table: pa.Table, field: Field) -> dict[str, int]:
+    """How many ratings have each kind of no answer."""
+    counts = pc.value_counts(table.column(f"{field.name}_missing")).to_pylist()
+    found = {one["values"]: one["counts"] for one in counts}
+    return {str(kind): found[kind.value] for kind in Missing if found.get(kind.value)}
 
 
 def _simulated(project: Project, ratings: pa.Table) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from annotation.agreement.measure import MOST_CATEGORIES, NO_PAIRS
 from annotation.agreement.patterns import Floats, Ints, Patterns, tally
 from annotation.agreement.reading import Ratings
 from annotation.agreement.results import Coefficient
-from annotation.agreement.unit_sums import estimates, item_units, patterns_of, units_of
+from annotation.agreement.unit_sums import estimates, item_units, label_matrix, patterns_of, units_of
 from schemas.fields import Level
 
 NO_VARIATION = "0 and 1 have no interval: no resample differs from them"
@@ -29,9 +29,9 @@ class SpecificAgreement:
     """Agreement on one value.
 
     Attributes:
-        positive: Of the ratings that another rater of the item is paired with, given that one chose the
-            value: the share of pairs in which the other did too, 0 to 1.
-        negative: The same for not choosing it.
+        positive: Of the pairs of ratings of an item whose one rating has the value, the share whose other
+            rating has it too, 0 to 1.
+        negative: The same for not having it.
         ratings: How many ratings have the value.
     """
 
@@ -115,14 +115,7 @@ def prevalence(ratings: Ratings, *, n_boot: int = 1000, seed: int = 0) -> Mappin
 
 def _label_counts(ratings: Ratings, patterns: Patterns) -> Floats:
     """Ratings of an item of each pattern that have each label, shape (patterns, labels)."""
-    size = len(ratings.labels)
-    member = np.array(
-        [[label in one for label in ratings.labels] for one in ratings.values]
-        if ratings.level is Level.SET
-        else np.eye(size),
-        dtype=np.float64,
-    ).reshape(len(ratings.values), size)
-    counts = [patterns.dot(member[:, k]) for k in range(size)]
+    counts = [patterns.dot(chosen) for chosen in label_matrix(ratings).T]
     return np.column_stack(counts) if counts else np.zeros((len(patterns.items), 0))
 
 

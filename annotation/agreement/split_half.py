@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 
-from annotation.agreement.coefficients import Statistic, divide
+from annotation.agreement.coefficients import Moments, Statistic, divide, interval_statistic
 from annotation.agreement.consensus import majority, majority_set
-from annotation.agreement.estimation import MOST_CELLS
 from annotation.agreement.measure import MOST_CATEGORIES, NO_PAIRS, ONE_VALUE
 from annotation.agreement.patterns import MISSING, Codes, Floats, Ints, Patterns, reduce_codes
 from annotation.agreement.reading import Ratings
@@ -23,6 +23,7 @@ from annotation.agreement.unit_sums import (
     TOO_LARGE,
     alpha_sums,
     estimates,
+    label_matrix,
     patterns_of,
     rows_by_size,
     units_of,
@@ -59,7 +60,7 @@ class SplitHalf:
     half: float | None
 
 
-def split_half(ratings: Ratings, *, n_splits: int = 200, n_boot: int = 1000, seed: int = 0) -> SplitHalf:
+def split_half(ratings: Ratings, *, n_splits: int = 1000, n_boot: int = 1000, seed: int = 0) -> SplitHalf:
     """Split-half reliability of the decided label.
 
     Halves are formed item by item, because raters are taken as exchangeable and few of them share items.
@@ -129,6 +130,8 @@ class _Halves:
             if codes.shape[1] < 2:
                 continue
             splits = _splits(codes.shape[1], most, random)
+            if len(splits) == most:  # the same splits of every pattern would err in the same way
+                codes = random.permuted(codes, axis=1)
             for split in splits:
                 halves = [codes[:, split == side] for side in (0, 1)]
                 if numeric:
@@ -141,21 +144,21 @@ class _Halves:
         place, pair, share = np.concatenate(where), np.concatenate(pairs), np.concatenate(shares)
         known = np.ones(len(pair), bool) if numeric else (pair != MISSING).all(axis=1)
         equal = known & (pair[:, 0] == pair[:, 1])
-        statistic = (
-            interval_statistic(Moments.of_numbers(pair.astype(np.float64)))
-            if numeric
-            else _codes(ratings, np.where(known[:, None], pair, MISSING))
-        )
-        number = len(patterns.items)
-
-        def mean(rows: Floats) -> Floats:
-            sums = [np.bincount(place, share * column, number) for column in rows.T]
-            return np.column_stack(sums)
-
-        percent = Statistic(mean(np.column_stack([equal, known]).astype(np.float64)), _percent)
+        if numeric:
+            statistic: Statistic | None = interval_statistic(Moments.of_numbers(pair.astype(np.float64)))
+            of_pair = np.arange(len(pair))
+        else:
+            statistic, of_pair = _codes(ratings, np.where(known[:, None], pair, MISSING))
+        shape = (len(patterns.items), len(pair))
+        mean = sparse.csr_matrix((share, (place, np.arange(len(pair)))), shape)
+        percent = Statistic(mean @ np.column_stack([equal, known]).astype(np.float64), _percent)
         if statistic is None:
             return cls(None, percent)
-        return cls(Statistic(mean(statistic.rows), statistic.value), percent)
+        of_pattern = sparse.csr_matrix(
+            (share[of_pair >= 0], (place[of_pair >= 0], of_pair[of_pair >= 0])),
+            (len(patterns.items), len(statistic.rows)),
+        )
+        return cls(Statistic(np.asarray(of_pattern @ statistic.rows), statistic.value), percent)
 
 
 def _percent(sums: Floats) -> Floats:
@@ -185,9 +188,7 @@ def _decide(ratings: Ratings, codes: Codes) -> Ints:
     rows, size = len(codes), len(ratings.labels)
     if ratings.level is not Level.SET:
         return majority(_counts(codes, rows, len(ratings.values)))
-    member = np.array([[label in one for label in ratings.labels] for one in ratings.values], dtype=float)
-    member = member.reshape(len(ratings.values), size)
-    chosen = member[codes]
+    chosen = label_matrix(ratings)[codes]
     ratings_of_row = np.full(rows, float(codes.shape[1]))
     inside, decided = majority_set(chosen.sum(axis=1), ratings_of_row, (~chosen.any(axis=2)).sum(axis=1))
     bits = inside @ (np.int64(1) << np.arange(size, dtype=np.int64))
@@ -199,21 +200,15 @@ def _counts(codes: Codes, rows: int, categories: int) -> Floats:
     return np.bincount(cells.ravel(), minlength=rows * categories).reshape(rows, categories).astype(float)
 
 
-def _codes(ratings: Ratings, pairs: Ints) -> Statistic | None:
-    """Alpha of pairs of decided labels, a row a pair; a pair with -1 adds nothing."""
+def _codes(ratings: Ratings, pairs: Ints) -> tuple[Statistic | None, Ints]:
+    """Alpha of pairs of decided labels, a row a distinct pair, and the row of each pair (-1 undecided)."""
+    codes = pairs
     if ratings.level is Level.SET:
-        keys, codes = np.unique(pairs, return_inverse=True)
-        codes = codes.reshape(pairs.shape) - (1 if keys[0] == MISSING else 0)
-        keys = keys[keys != MISSING]
+        keys, codes = np.unique(np.append(pairs, MISSING), return_inverse=True)
+        codes = codes[:-1].reshape(pairs.shape) - 1
         labels = ratings.labels
-        sets = [frozenset(one for bit, one in enumerate(labels) if key >> bit & 1) for key in keys.tolist()]
+        sets = [frozenset(one for k, one in enumerate(labels) if key >> k & 1) for key in keys[1:].tolist()]
         ratings = replace(ratings, values=tuple(sets))
-    else:
-        codes = pairs
     patterns, of_pair = reduce_codes(codes, len(ratings.values), inverse=True)
     assert of_pair is not None
-    statistic = alpha_sums(ratings, patterns)
-    if statistic is None or len(pairs) * statistic.rows.shape[1] > 4 * MOST_CELLS:
-        return None
-    empty = np.zeros((1, statistic.rows.shape[1]))
-    return Statistic(np.concatenate([statistic.rows, empty])[of_pair], statistic.value)
+    return alpha_sums(ratings, patterns), of_pair

@@ -11,15 +11,25 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from annotation.agreement.content import ALL_VALUES, MEASURES
+from annotation.agreement.content import ALL_VALUES, MEASURES, titles
 from schemas.errors import InputError, Issue
 
 Content = Mapping[str, Any]
 
-RELATION_ROWS = {"applicable": "where it applies", "given_parts": "given the same answer to both parts"}
+RELATION_ROWS = {"applicable": "where it applies", "given_parts": "given its parts"}
+SHORT = {
+    "prevalence": "preva-\nlence",
+    "positive": "positive",
+    "negative": "negative",
+    "retest": "retest",
+    "split_half": "split-\nhalf",
+    "ceiling": "ceiling",
+}
+"""Titles of measures in a terminal, where eight of them stand beside each other."""
 
 
 def only(content: Content, fields: Sequence[str]) -> dict[str, Any]:
@@ -45,30 +55,47 @@ def missing_share(field: Content) -> float:
 
 
 def overview(content: Content) -> Table:
-    """A row a field; under a relation, where it applies and given its parts."""
-    table = Table(
-        "field", "level", "alpha", "95% interval", "AC1", "items", "raters", "missing", "cannot tell"
-    )
-    for column in table.columns[2:]:
-        column.justify = "right"
+    """A row a field; under a relation, where it applies and given agreement on its parts."""
+    heads = ("level", "alpha", "95%\ninterval", "AC1", "items", "raters", "missing", "cannot\ntell")
+    table = _table("field", *heads)
+    table.columns[1].justify = "left"
     for name, field in content["fields"].items():
         untold = content["unanswered"][name].get("cannot_tell")
         table.add_row(escape(name), field["level"], *_counts(field), "" if untold is None else f"{untold:,}")
         for key, words in RELATION_ROWS.items():
             if name in content["relations"]:
                 part = content["relations"][name][key]
-                table.add_row(f"  {words}", "", *_counts(part), "", style="dim")
+                table.add_row(f" {words}", "", *_counts(part), "", style="dim")
+    return table
+
+
+def _table(name: str, *heads: str, title: str | None = None) -> Table:
+    """A table that fits 80 columns: no vertical lines, numbers to the right."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column(name, no_wrap=True)
+    for head in heads:
+        table.add_column(head, justify="right", overflow="fold")
     return table
 
 
 def _counts(field: Content) -> Iterator[str]:
     alpha = field["coefficients"]["alpha"]
-    yield _number(alpha["value"])
-    yield "–" if alpha["low"] is None else f"{_number(alpha['low'])} to {_number(alpha['high'])}"
-    yield _number(field["coefficients"]["gwet_ac1"]["value"])
+    yield _bare(alpha["value"])
+    yield _ends(alpha)
+    yield _bare(field["coefficients"]["gwet_ac1"]["value"])
     yield f"{field['items']:,}"
     yield f"{field['raters']:,}"
     yield f"{missing_share(field):.1%}"
+
+
+def _bare(value: float | None, digits: int = 3) -> str:
+    """A number without the zero before its point: ``.328``, ``-.03``, ``1.000``."""
+    text = _number(value, digits)
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def _ends(one: Content, digits: int = 3) -> str:
+    return "–" if one["low"] is None else f"{_bare(one['low'], digits)}–{_bare(one['high'], digits)}"
 
 
 def reasons(content: Content) -> list[str]:
@@ -83,17 +110,20 @@ def reasons(content: Content) -> list[str]:
 
 
 def field_table(content: Content, name: str) -> Table:
-    """The table of one field: a row for all values, and a row a value."""
+    """The table of one field, a row for all values and a row a value; intervals under their numbers."""
     rows = content["summary"][name]
     shown = _measures(rows)
-    table = Table("value", "ratings", *(MEASURES[key] for key in shown), title=escape(name))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    words = titles(content["fields"][name]["level"])
+    short = {key: SHORT.get(key, word) if word == MEASURES[key] else word for key, word in words.items()}
+    table = _table("value", "ratings", *(short[key] for key in shown), title=escape(name))
     for row in rows:
-        cells = (_estimate(row["measures"].get(key), "\n") for key in shown)
-        table.add_row(
-            escape(_value(row)), f"{row['ratings']:,}", *cells, end_section=row["value"] == ALL_VALUES
-        )
+        cells = []
+        for key in shown:
+            one = row["measures"].get(key)
+            known = one is not None and one["low"] is not None
+            text = "" if one is None else _bare(one["value"])
+            cells.append(f"{text}\n[dim]{_ends(one, 2)}[/]" if known else text)
+        table.add_row(escape(_value(row)), f"{row['ratings']:,}", *cells)
     return table
 
 
@@ -147,6 +177,7 @@ _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
     "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", "\n": " ",
+    "[": "{[}",  # after a line end it would begin a length
 }  # fmt: skip
 
 
@@ -168,7 +199,8 @@ def latex_text(content: Content) -> str:
             f"{field['ratings']:,} ratings, {missing_share(field):.1%} of the cells missing; "
             f"95% intervals in brackets.{simulated}"
         )
-        head = " & ".join(latex(title) for title in ("value", "ratings", *(MEASURES[key] for key in shown)))
+        words = titles(field["level"])
+        head = " & ".join(latex(title) for title in ("value", "ratings", *(words[key] for key in shown)))
         lines = [
             r"\begin{table}",
             r"\centering",
@@ -182,7 +214,7 @@ def latex_text(content: Content) -> str:
         for row in rows:
             cells = [_estimate(row["measures"].get(key), " ").replace("–", "--") for key in shown]
             lines.append(" & ".join([latex(_value(row)), f"{row['ratings']:,}", *cells]) + r" \\")
-        notes = [rf"% {MEASURES[key]}: {_definition(rows, key)}" for key in shown]
+        notes = [rf"% {words[key]}: {_definition(rows, key)}" for key in shown]
         parts.append("\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n")
     return "\n".join(parts)
 

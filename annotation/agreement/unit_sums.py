@@ -49,6 +49,14 @@ def distance_of(ratings: Ratings, patterns: Patterns) -> Floats | None:
     return distances.nominal(patterns.categories)
 
 
+def label_matrix(ratings: Ratings) -> Floats:
+    """Which labels each value has: itself, or the labels of a set; 0 and 1, shape (values, labels)."""
+    if ratings.level is not Level.SET:
+        return np.eye(len(ratings.values))
+    member = [[label in one for label in ratings.labels] for one in ratings.values]
+    return np.array(member, dtype=np.float64).reshape(len(ratings.values), len(ratings.labels))
+
+
 def alpha_sums(ratings: Ratings, patterns: Patterns) -> Statistic | None:
     """Alpha under the metric of the level as a function of sums over items, a row a pattern.
 

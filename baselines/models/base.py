@@ -1,0 +1,150 @@
+"""What every floor is: fitted on train, selected on validation, saved without pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from baselines.data import Floats, Split, Values
+from baselines.decoding import decode
+from baselines.runs import CONFIG, read_json, write_json
+from schemas.definition import parse_schema
+from schemas.errors import InputError, Issue
+from schemas.fields import CategoricalField, Field, RelationField
+from schemas.label_schema import LabelSchema
+
+WEIGHTS = "model.safetensors"
+Tensors = dict[str, np.ndarray]
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a saved model says of itself.
+
+    Attributes:
+        model_type: Name of the model in `baselines.models.MODELS`.
+        schema: Definition of the label schema.
+        fields: The fields that the model predicts: those with a label in train.
+        dataset: Digest of the dataset that it was trained on.
+        seed: Seed of the training.
+    """
+
+    model_type: str
+    schema: str
+    fields: tuple[str, ...]
+    dataset: str
+    seed: int
+
+
+class Floor(ABC):
+    """A model without a network.
+
+    It answers as the neural models do: scores by field, which `baselines.decoding.decode` turns into labels.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+
+    @cached_property
+    def schema(self) -> LabelSchema:
+        """The label schema."""
+        return parse_schema(self.config.schema, CONFIG)
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields that the model predicts."""
+        return tuple(self.schema[name] for name in self.config.fields)
+
+    @abstractmethod
+    def fit(self, train: Split, validation: Split) -> Report:
+        """Learn from ``train`` and choose settings on ``validation``; say what was chosen, for JSON."""
+
+    @abstractmethod
+    def scores(self, split: Split) -> dict[str, Floats]:
+        """Return scores of every field, as `baselines.decoding.decode` takes them."""
+
+    @abstractmethod
+    def tensors(self) -> Tensors:
+        """Return all that was learnt, as arrays."""
+
+    @abstractmethod
+    def load_tensors(self, tensors: Tensors, folder: Path) -> None:
+        """Take over what was learnt.
+
+        Raises:
+            KeyError: A tensor is missing.
+        """
+
+    def predict(self, split: Split) -> dict[str, Values]:
+        """Return the label of every field for every utterance."""
+        scores = self.scores(split)
+        return {field.name: decode(field, scores[field.name]) for field in self.fields}
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model to a folder: JSON and safetensors."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / CONFIG, dataclasses.asdict(self.config))
+        # save_file would close the file to everybody but its owner.
+        (folder / WEIGHTS).write_bytes(save(self.tensors()))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Read a model from a folder.
+
+        Raises:
+            InputError: There is no model of this kind, or it is damaged.
+        """
+        folder = Path(folder)
+        config = read_config(folder)
+        if config.model_type != cls.name:
+            message = f"this is a model of another kind than {cls.name!r}"
+            raise InputError(Issue(message, str(folder), value=config.model_type))
+        model = cls(config)
+        where = str(folder / WEIGHTS)
+        try:
+            model.load_tensors(load_file(folder / WEIGHTS), folder)
+        except FileNotFoundError:
+            raise InputError(
+                Issue("the weights of this model are not there; train it again", where)
+            ) from None
+        except SafetensorError as error:
+            raise InputError(Issue(f"the weights of this model are damaged: {error}", where)) from None
+        except KeyError as error:
+            raise InputError(
+                Issue("the weights of this model lack a tensor", where, value=error.args[0])
+            ) from None
+        return model
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read what a saved model says of itself.
+
+    Raises:
+        InputError: It is not there or is damaged.
+    """
+    found = read_json(folder / CONFIG, "baselines train")
+    names = [one.name for one in dataclasses.fields(ModelConfig)]
+    lacking = [name for name in names if name not in found]
+    if lacking:
+        where = str(folder / CONFIG)
+        raise InputError(
+            [Issue("this key is required and is not there", where, column=name) for name in lacking]
+        )
+    return ModelConfig(**{name: found[name] for name in names} | {"fields": tuple(found["fields"])})
+
+
+def class_count(field: Field) -> int:
+    """Return the number of values that a field's scores stand for; 0 for interval fields."""
+    return len(field.categories) if isinstance(field, CategoricalField | RelationField) else 0

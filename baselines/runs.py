@@ -1,0 +1,67 @@
+"""The run folder: what ``baselines train`` leaves and the other commands read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import InputError, Issue
+
+CONFIG = "config.json"
+TRAINING = "training.json"
+EVALUATION = "evaluation.json"
+
+
+@contextmanager
+def new_run(out: Path) -> Iterator[Path]:
+    """Open a folder aside that takes the place of ``out`` when the block ends well.
+
+    Raises:
+        InputError: ``out`` is there already.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(Issue("a run is written to a new or empty folder; this one is neither", str(out)))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        folder = staging / "run"  # mkdtemp's own folder is closed to others
+        folder.mkdir()
+        yield folder
+        folder.replace(out)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON, whole or not at all."""
+    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+    aside = path.with_name(f".{path.name}-{os.getpid()}")
+    aside.write_text(text + "\n", "utf-8")
+    aside.replace(path)
+
+
+def read_json(path: Path, made_by: str) -> dict[str, Any]:
+    """Read a JSON file of a run.
+
+    Args:
+        path: The file.
+        made_by: The command that makes it, for the message.
+
+    Raises:
+        InputError: It is not there or is damaged.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(Issue(f"{path.name} is not there; '{made_by}' makes it", str(path.parent))) from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(Issue(f"this is not readable JSON: {error}", str(path))) from None
+    if not isinstance(found, dict):
+        raise InputError(Issue("a JSON object is expected here", str(path)))
+    return found
