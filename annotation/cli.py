@@ -2,34 +2,144 @@
 
 from __future__ import annotations
 
-import json
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from annotation.agreement.report import Report
+from schemas.command_line import UP_TO_DATE, JsonOption, ProjectOption, application, console, print_json
 
-app = typer.Typer(
-    help="Measure agreement between raters and decide labels from their ratings.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-console = Console()
+app = application("Measure agreement between raters, and decide labels from their ratings.")
 
-ProjectOption = Annotated[Path, typer.Option("--project", help="The project folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-UP_TO_DATE = "Nothing to do: it is up to date."
+KINDS = ("decided", "undecided", "cannot_tell", "not_applicable", "not_rated", "context_only")
+"""What became of a label; the first four are always shown."""
 
 
-@app.callback()
-def main() -> None:
-    """Measure agreement between raters and decide labels from their ratings."""
+class Duplicates(StrEnum):
+    """What to do when a rater rated an item twice."""
+
+    ERROR = "error"
+    LATEST = "latest"
+    BOTH = "both"
 
 
-def _print_json(content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-    print(json.dumps(content, ensure_ascii=False, indent=1, default=str))
+@app.command()
+def agreement(
+    project: ProjectOption = Path(),
+    ratings: Annotated[
+        Path | None,
+        typer.Option(help="No project: a file of ratings (CSV, Parquet, JSON), one row a rating."),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL:LEVEL",
+            help="Column and level: nominal, ordinal, interval, ratio or set. In a project: a field to show.",
+        ),
+    ] = None,
+    item: Annotated[str | None, typer.Option(metavar="COL", help="Column of item ids.")] = None,
+    rater: Annotated[str | None, typer.Option(metavar="COL", help="Column of rater ids, if known.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of dialogues, which intervals resample.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL=VALUE", help="Only ratings like this. Of a project nothing is written then."
+        ),
+    ] = None,
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="When a rater rated an item twice. In a project the latest counts.")
+    ] = Duplicates.ERROR,
+    n_boot: Annotated[int, typer.Option(min=0, help="Resamples; 0: intervals from standard errors.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
+    csv: Annotated[Path | None, typer.Option(help="Write the tables of all fields as CSV.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write a LaTeX table a field.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how far raters agree, with intervals.
+
+    A project gets reports/agreement.json and reports/agreement.html. Cells of sets are a|b, the empty set is
+    [], an empty cell is missing.
+    """
+    from annotation.agreement.faces import Request, run
+
+    answer = run(
+        Request(
+            project=project,
+            ratings=ratings,
+            fields=tuple(field or ()),
+            item=item,
+            rater=rater,
+            cluster=cluster,
+            duplicates=duplicates.value,
+            where=tuple(where or ()),
+            n_boot=n_boot,
+            seed=seed,
+            csv=csv,
+            latex=latex,
+            html=html,
+        )
+    )
+    if as_json:
+        print_json(answer.content)
+        return
+    for part in answer.tables():
+        console.print(part, "")
+    for line in answer.notes():
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    if answer.simulated:
+        console.print("SIMULATED RATERS: these numbers do not come from people.", style="bold yellow")
+    if not answer.changed:
+        console.print(UP_TO_DATE)
+    for path in answer.written:
+        console.print(f"[green]wrote[/] {path}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def aggregate(
+    project: ProjectOption = Path(),
+    method: Annotated[str, typer.Option(help="How labels are decided: majority.")] = "majority",
+    as_json: JsonOption = False,
+) -> None:
+    """Decide labels from the ratings and write labels/METHOD.parquet."""
+    from annotation.aggregation import aggregate_project
+    from schemas.project import Project
+
+    found = Project(project)
+    changed = aggregate_project(found, method) is not None
+    counts = _decided(found, method)
+    if as_json:
+        print_json({"changed": changed, "labels": f"labels/{method}.parquet", "fields": counts})
+        return
+    used = {kind for one in counts.values() for kind, count in one.items() if count}
+    kinds = [kind for kind in KINDS if kind in used or kind in KINDS[:4]]
+    table = Table("field", *(kind.replace("_", " ") for kind in kinds), title=f"labels/{method}.parquet")
+    for name, one in counts.items():
+        table.add_row(name, *(f"{one[kind]:,}" for kind in kinds))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    console.print(table)
+    if not changed:
+        console.print(UP_TO_DATE)
+
+
+def _decided(project: Any, method: str) -> dict[str, dict[str, int]]:  # noqa: ANN401 - import stays lazy
+    """How many utterances have a decided label, and why the others have none, by field."""
+    import pyarrow.compute as pc
+
+    from schemas.fields import Missing
+    from schemas.tables import read_table
+
+    labels = read_table(project.path(f"labels/{method}.parquet"))
+    counts = {}
+    for field in project.schema:
+        missing = pc.value_counts(labels.column(f"{field.name}_missing")).to_pylist()
+        found = {one["values"]: one["counts"] for one in missing}
+        decided = labels.num_rows - labels.column(field.name).null_count
+        reasons = {str(kind): found.get(kind.value, 0) for kind in Missing}
+        counts[field.name] = {kind: decided if kind == "decided" else reasons[kind] for kind in KINDS}
+    return counts

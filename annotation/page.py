@@ -163,7 +163,8 @@ def table(
         line = SubElement(body, "tr")
         for place, (column, cell) in enumerate(zip(columns, row, strict=True)):
             line.append(_cell(column, cell, is_name=place == 0))
-    title = element("caption", element("strong", caption), None if note is None else f" {note}")
+    words = element("span", element("strong", caption), None if note is None else f" {note}")
+    title = element("caption", words)
     made = element(
         "table",
         title,

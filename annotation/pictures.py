@@ -184,7 +184,7 @@ def _rows(
     for label, drawn, text in rows:
         line = element("title", f"{label}: {text}")
         picture = element("svg", line, *drawn, role="img", width="100%", height=ROW)
-        name = element("th", label, scope="row")
+        name = element("th", element("span", label), scope="row")
         body.append(element("tr", name, element("td", picture, class_="drawn"), element("td", text)))
     if axis is not None:
         picture = element("svg", *axis, width="100%", height=24, aria_hidden="true")

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from schemas.command_line import JsonOption, application, console, print_json
 
 if TYPE_CHECKING:  # takes a second to import
     from baselines.metrics import FieldScores, Score
 
-app = typer.Typer(
-    help="Train models of a published dialogue corpus and evaluate them on its test split.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-console = Console()
+app = application("Train models of a published dialogue corpus and evaluate them on its test split.")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="DATASET", help="A dataset folder, or ORG/NAME on the Hub.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-
-
-def _print_json(content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-    print(json.dumps(content, ensure_ascii=False, indent=1, default=str))
 
 
 @app.command("list")
@@ -41,7 +30,7 @@ def list_(as_json: JsonOption = False) -> None:
 
     about = {name: (one.__doc__ or "").splitlines()[0] for name, one in MODELS.items()}
     if as_json:
-        _print_json(about)
+        print_json(about)
         return
     table = Table("model", "what it is")
     for name, line in about.items():
@@ -62,7 +51,7 @@ def train(
 
     trained = train_model(model, dataset, out, seed=seed)
     if as_json:
-        _print_json({"run": str(trained.folder), **trained.report})
+        print_json({"run": str(trained.folder), **trained.report})
         return
     sizes = ", ".join(f"{size:,} {split}" for split, size in trained.report["utterances"].items())
     console.print(f"Trained {model} for {', '.join(trained.model.config.fields)} ({sizes} utterances)")
@@ -78,7 +67,7 @@ def evaluate(run: RunArgument, dataset: DatasetArgument, as_json: JsonOption = F
 
     evaluation = evaluate_run(run, dataset)
     if as_json:
-        _print_json(dataclasses.asdict(evaluation))
+        print_json(dataclasses.asdict(evaluation))
         return
     if evaluation.dataset != evaluation.trained_on:
         console.print("[yellow]This model was trained on another dataset, or another build of it.[/]")
@@ -112,7 +101,7 @@ def predict(
 
     path = predict_split(run, dataset, split)
     if as_json:
-        _print_json({"predictions": str(path)})
+        print_json({"predictions": str(path)})
     else:
         console.print(str(path), style="bold", highlight=False, soft_wrap=True)
 
@@ -127,7 +116,7 @@ def compare(
 
     comparison = compare_runs(runs)
     if as_json:
-        _print_json(dataclasses.asdict(comparison))
+        print_json(dataclasses.asdict(comparison))
         return
     table = Table("field", "metric", *comparison.runs)
     last = None

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-app = typer.Typer(
-    help="Import, check, split, build and publish a dialogue corpus of perceived affect.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-console = Console()
+from schemas.command_line import UP_TO_DATE, JsonOption, ProjectOption, application, console, print_json
 
-ProjectOption = Annotated[Path, typer.Option("--project", help="The project folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-UP_TO_DATE = "Nothing to do: it is up to date."
-
-
-def _print_json(content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-    print(json.dumps(content, ensure_ascii=False, indent=1, default=str))
+app = application("Import, check, split, build and publish a dialogue corpus of perceived affect.")
 
 
 @app.command()
@@ -46,7 +32,7 @@ def init(
 
     project = Project.create(directory, schema)
     if as_json:
-        _print_json({"project": str(project.root), "schema": project.schema.name})
+        print_json({"project": str(project.root), "schema": project.schema.name})
         return
     console.print(f"Project [bold]{project.root}[/] made, with the label schema {project.schema.name}.")
     console.print("Say in corpus.yaml what the corpus is; then: corpus import FORMAT SOURCE... --project DIR")
@@ -77,11 +63,11 @@ def import_(
 
 def _report_import(imported: dict[str, Any] | None, as_json: bool) -> None:
     if imported is None:
-        _print_json({"changed": False}) if as_json else console.print(UP_TO_DATE)
+        print_json({"changed": False}) if as_json else console.print(UP_TO_DATE)
         return
     tables = {key: rows.num_rows for key, rows in imported.pop("tables").items()}
     if as_json:
-        _print_json({"changed": True, **imported, "tables": tables})
+        print_json({"changed": True, **imported, "tables": tables})
         return
     for note in imported["notes"]:
         console.print(f"  {note}", style="dim", highlight=False)
@@ -110,7 +96,7 @@ def check(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     findings = run(Project(project))
     errors = sum(one.severity == "error" for one in findings)
     if as_json:
-        _print_json({"findings": [dataclasses.asdict(one) for one in findings]})
+        print_json({"findings": [dataclasses.asdict(one) for one in findings]})
     else:
         colours = {"error": "red", "warning": "yellow", "info": "blue"}
         for one in findings:
@@ -143,7 +129,7 @@ def split(
     )
     counts = summary(found)
     if as_json:
-        _print_json({"changed": made is not None, "splits": counts})
+        print_json({"changed": made is not None, "splits": counts})
         return
     table = Table("split", "dialogues", "utterances", "share")
     total = sum(one["utterances"] for one in counts.values())
@@ -164,7 +150,7 @@ def build(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     found = Project(project)
     built = build_dataset(found)
     if as_json:
-        _print_json({"changed": built is not None, **(dataclasses.asdict(built) if built else {})})
+        print_json({"changed": built is not None, **(dataclasses.asdict(built) if built else {})})
         return
     if built is None:
         console.print(UP_TO_DATE)
@@ -190,7 +176,7 @@ def report(
 
     path = write_report(Project(project), language)
     if as_json:
-        _print_json({"report": str(path)})
+        print_json({"report": str(path)})
         return
     console.print(f"Report: {path}", highlight=False, soft_wrap=True)
 
@@ -212,7 +198,7 @@ def publish(
 
     publication = publish_dataset(dataset or project / DATASET, to, public=public, dry_run=dry_run)
     if as_json:
-        _print_json(dataclasses.asdict(publication))
+        print_json(dataclasses.asdict(publication))
         return
     for name, size in publication.files.items():
         console.print(f"  {size / 1024:10,.1f} KiB  {name}", highlight=False)
@@ -229,7 +215,7 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
 
     found = project_status(Project(project))
     if as_json:
-        _print_json([dataclasses.asdict(one) for one in found])
+        print_json([dataclasses.asdict(one) for one in found])
         return
     colours = {"missing": "dim", "current": "green", "stale": "yellow"}
     table = Table("table", "state", "rows", "made by")

@@ -8,7 +8,7 @@ the project, and does nothing while nothing has changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from rich.console import Console
+from rich.progress import track
 
 from annotation.agreement.content import Report
 from annotation.agreement.field_report import Options, Source, field_report
@@ -95,7 +97,7 @@ def measure_project(project: Project, options: Options | None = None) -> Report:
     table = _oldest_first(before_adjudication(project_ratings(project, where=options.where)))
     about = read_table(project.path(folder.UTTERANCES))
     fields = []
-    for field in project.schema:
+    for field in _watched(project.schema.fields):
         rated = table.filter(pc.is_valid(table.column(field.name)))
         # Where one rating has no rater, nobody can say who else is the same person.
         known = rated.column("rater").null_count == 0
@@ -194,7 +196,7 @@ def measure_table(
         title=path.name,
         item="items",
         cluster="items" if cluster is None else f"values of {cluster}",
-        fields=tuple(field_report(source, field, None, options) for field in fields),
+        fields=tuple(field_report(source, field, None, options) for field in _watched(fields)),
         options=options,
         simulated=(),
         made_from={
@@ -203,6 +205,14 @@ def measure_table(
             "inputs": {path.name: content_hash(path)},
             "parameters": {**columns, "duplicates": duplicates, **options.to_dict()},
         },
+    )
+
+
+def _watched(fields: Sequence[Any]) -> Iterable[Any]:
+    """The fields, with a progress bar while somebody watches."""
+    screen = Console(stderr=True)
+    return track(
+        fields, "Measuring agreement", console=screen, transient=True, disable=not screen.is_terminal
     )
 
 

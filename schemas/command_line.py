@@ -1,0 +1,26 @@
+"""What the three commands share: how they are declared and how they print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+ProjectOption = Annotated[Path, typer.Option("--project", help="The project folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+UP_TO_DATE = "Nothing to do: it is up to date."
+
+console = Console()
+
+
+def application(about: str) -> typer.Typer:
+    """Return a command without subcommands yet; faults are shown by ``affect_corpus``, not as tracebacks."""
+    return typer.Typer(help=about, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+def print_json(content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Print content for programs."""
+    print(json.dumps(content, ensure_ascii=False, indent=1, default=str))
