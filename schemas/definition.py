@@ -27,7 +27,6 @@ from schemas.fields import (
 )
 from schemas.label_schema import LabelSchema
 from schemas.located_yaml import KeyPath, load_located
-from schemas.records import RESERVED_COLUMNS, derived_columns
 
 LANGUAGES = ("en", "zh")
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
@@ -419,6 +418,9 @@ class _Reader:
 
     def columns(self, found: Iterable[Field]) -> None:
         """Note fields whose columns collide with others or with the columns of every table."""
+        # Brings pyarrow, for which nobody who asks for --help should wait.
+        from schemas.records import RESERVED_COLUMNS, derived_columns
+
         owners: dict[str, str] = dict.fromkeys(RESERVED_COLUMNS, "every table")
         for one in found:
             for column in derived_columns(one):

@@ -8,6 +8,7 @@ from pathlib import Path
 from datasets import ClassLabel, List, load_dataset
 
 from annotation.aggregation import aggregate_project
+from annotation.agreement.field_report import Options
 from annotation.agreement.report import project_report
 from corpus.build import build
 from corpus.checks import check
@@ -70,7 +71,7 @@ def test_a_field_added_to_the_yaml_appears_in_every_artefact(tmp_path: Path) -> 
     assert set(NAMES) <= set(ratings.column_names)
     assert ratings.column("politeness").null_count < ratings.num_rows / 2
 
-    project_report(project, n_boot=20)
+    project_report(project, Options(n_boot=20))
     agreement = json.loads(project.path("reports/agreement.json").read_text("utf-8"))["fields"]
     assert set(NAMES) <= set(agreement)
     assert agreement["politeness"]["level"] == "ordinal"
