@@ -9,14 +9,19 @@ anything is imported, and turns faults of the input into messages and exit statu
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 PACKAGES = ("schemas", "annotation", "corpus", "baselines")
+MAX_SHOWN = 40
+_INTERRUPTED = 130  # typer's exit status after Ctrl-C
 
 
 def corpus() -> None:
@@ -48,26 +53,44 @@ def _shadowed() -> list[str]:
     return messages
 
 
-def _fail(messages: list[str]) -> None:
+def _fail(faults: Sequence[Mapping[str, object]]) -> NoReturn:
+    """Print every fault and exit; people see at most `MAX_SHOWN`, programs all of them with their parts."""
     if "--json" in sys.argv:
-        print(json.dumps({"errors": messages}, ensure_ascii=False), file=sys.stderr)
+        print(json.dumps({"errors": faults}, ensure_ascii=False, default=str), file=sys.stderr)
     else:
-        for message in messages:
-            print(f"error: {message}", file=sys.stderr)
+        for fault in faults[:MAX_SHOWN]:
+            print(f"error: {fault['text']}", file=sys.stderr)
+        if len(faults) > MAX_SHOWN:
+            print(f"error: and {len(faults) - MAX_SHOWN:,} more; --json lists them all", file=sys.stderr)
     sys.exit(2)
 
 
 def _run(command: str) -> None:
+    try:
+        _start(command)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:
+            raise
+        _fail([{"text": "interrupted; a step writes all of its files or none"}])
+
+
+def _start(command: str) -> None:
     shadowed = _shadowed()
     if shadowed:
         hint = "something of the same name stands in the way: rename it or take it out of PYTHONPATH"
-        _fail([*shadowed, hint])
+        _fail([{"text": one} for one in (*shadowed, hint)])
     from schemas.errors import InputError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks Chinese letters shows their codes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        import_module(f"{command}.cli").app(prog_name=command)
+        try:
+            import_module(f"{command}.cli").app(prog_name=command)
+        finally:
+            sys.stdout.flush()
     except InputError as error:
-        _fail([str(issue) for issue in error.issues])
+        _fail([{"text": str(issue), **vars(issue)} for issue in error.issues])
     except BrokenPipeError:
         # The reader of a pipe went away (| head): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,6 +98,4 @@ def _run(command: str) -> None:
     except OSError as error:
         full = " (is the disk full?)" if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else ""
         place = f"{error.filename}: " if error.filename else ""
-        _fail([f"{place}{error.strerror or error}{full}"])
-    except KeyboardInterrupt:
-        _fail(["interrupted; nothing of this step was written"])
+        _fail([{"text": f"{place}{error.strerror or error}{full}"}])

@@ -161,10 +161,19 @@ class Project:
             raise InputError(
                 Issue("a project is made in a new or empty folder; this one is neither", str(root))
             )
+        texts = {
+            SCHEMA: text,
+            ".gitignore": _GITIGNORE,
+            SETTINGS: _settings_template(root.resolve().name, found),
+        }
         root.mkdir(parents=True, exist_ok=True)
-        (root / SCHEMA).write_text(text, "utf-8")
-        (root / ".gitignore").write_text(_GITIGNORE, "utf-8")
-        (root / SETTINGS).write_text(_settings_template(root.resolve().name, found), "utf-8")
+        try:
+            for name, content in texts.items():
+                (root / name).write_text(content, "utf-8")
+        except OSError:  # a full disk: leave no half of a project
+            for name in texts:
+                (root / name).unlink(missing_ok=True)
+            raise
         return cls(root)
 
     @cached_property

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.importers import cmma, lewidi, meld, table
-from corpus.importers.assembly import Imported, Source, assemble
+from corpus.importers.assembly import Imported, assemble
 from corpus.importers.reading import source_files
+from corpus.importers.source import Source
 from schemas import project as folder
 from schemas import records
 from schemas.answers import map_distinct
@@ -69,13 +70,15 @@ def import_source(
         )
     made_from = {
         "format": format_name,
+        "version": VERSION,
         "schema": project.schema.digest,
         "field": field,
         # Map entries may name raters: only their digest is kept.
         "columns": hashlib.sha256("\0".join(columns).encode()).hexdigest(),
-        "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in source_files(paths)},
+        "files": {file.name: _digest(file) for file in source_files(paths)},
     }
-    if _account(project).get(name, {}).get("made_from") == made_from:
+    known = _account(project).get(name, {}).get("made_from")
+    if known == made_from and project.has(folder.UTTERANCES):
         return None
     return store(project, _read(format_name, paths, project.schema, name, field, columns), made_from)
 
@@ -89,38 +92,59 @@ def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imp
         made_from: What identifies the source's content; kept in the account and the provenance.
 
     Raises:
-        InputError: The source holds nothing usable, or its ids collide with those of another source.
+        InputError: The source holds nothing usable, its ids collide with those of another source, or ratings
+            that no import made have its name.
     """
     identities = f"private/raters-{source.name}.json"
-    names = _pseudonymise(source, project.path(identities)) if source.raters_are_people else {}
-    imported = assemble(source, project.schema)
-    account = _account(project)
-    account[source.name] = {
-        "made_from": dict(made_from),
-        "rows": {
-            "read": imported.rows_read,
-            "imported": imported.rows_imported,
-            "quarantined": imported.rows_quarantined,
-            "ignored": imported.rows_ignored,
-        },
-        "cells": imported.cells,
-        "notes": imported.notes,
-    }
-    merged = _merge(project, imported)
-    sources = {one: about["made_from"] for one, about in account.items()}
-    provenance = Provenance("corpus import", VERSION, {}, sources)
+    # What is there is read under the lock too: otherwise two imports at once would lose one of them.
     with project.writing("corpus import") as staging:
-        for file, (rows, schema) in merged.items():
+        names = _pseudonymise(source, project.path(identities)) if source.raters_are_people else {}
+        imported = assemble(source, project.schema)
+        account = _account(project)
+        if source.name not in account and project.has(f"annotations/{source.name}.parquet"):
+            message = "ratings of this name are here already, and no import made them; choose another --name"
+            raise InputError(Issue(message, str(project.root), value=source.name))
+        account[source.name] = {
+            "made_from": dict(made_from),
+            "rows": {
+                "read": imported.rows_read,
+                "imported": imported.rows_imported,
+                "quarantined": imported.rows_quarantined,
+                "ignored": imported.rows_ignored,
+            },
+            "cells": imported.cells,
+            "notes": imported.notes,
+        }
+        sources = {one: about["made_from"] for one, about in account.items()}
+        provenance = Provenance("corpus import", VERSION, {}, sources)
+        for file, (rows, schema) in _merge(project, imported).items():
             write_table(staging / file, rows, schema, provenance)
         _write_json(staging / REPORT, account)
         if names:
-            _write_json(staging / identities, names)
-            (staging / identities).chmod(0o600)
+            _write_json(staging / identities, names, mode=0o600)
     return imported
 
 
-def _write_json(path: Path, content: object) -> None:
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        raise InputError(
+            Issue("this file of the project is damaged; delete it and import again", str(path))
+        ) from None
+    return content
+
+
+def _write_json(path: Path, content: object, mode: int = 0o644) -> None:
     path.parent.mkdir(exist_ok=True)
+    path.touch(mode)
     path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False), "utf-8")
 
 
@@ -130,8 +154,9 @@ def _pseudonymise(source: Source, known: Path) -> dict[str, str]:
     Returns:
         Name by pseudonym, of all raters of this source so far; for ``private/`` only.
     """
-    column = source.rows.column("rater").combine_chunks()
-    names: dict[str, str] = json.loads(known.read_text("utf-8")) if known.exists() else {}
+    column = pc.utf8_trim_whitespace(source.rows.column("rater").combine_chunks())
+    column = pc.if_else(pc.equal(column, ""), None, column)
+    names: dict[str, str] = _read_json(known)
     pseudonyms = {name: pseudonym for pseudonym, name in names.items()}
     for name in pc.unique(column).drop_null().to_pylist():
         pseudonyms.setdefault(name, f"{source.name}:r{len(pseudonyms) + 1}")
@@ -159,9 +184,7 @@ def _read(
 
 
 def _account(project: Project) -> dict[str, Any]:
-    path = project.path(REPORT)
-    account: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return account
+    return _read_json(project.path(REPORT))
 
 
 def _merge(project: Project, imported: Imported) -> dict[str, tuple[pa.Table, pa.Schema]]:
@@ -177,7 +200,7 @@ def _merge(project: Project, imported: Imported) -> dict[str, tuple[pa.Table, pa
     ):
         kept[key] = _others(project, file, name)
         rows = concat([kept[key], new.get(key, arrow.empty_table())], arrow)
-        if rows.num_rows or file != folder.RATERS:
+        if rows.num_rows or file != folder.RATERS or project.has(file):
             merged[file] = (rows, arrow)
     utterances = _of_dialogues(project, folder.UTTERANCES, kept["dialogues"], records.UTTERANCES)
     _refuse_collisions(imported, kept["dialogues"], utterances)
@@ -218,9 +241,11 @@ def _refuse_collisions(imported: Imported, dialogues: pa.Table, utterances: pa.T
         if not old.num_rows:
             continue
         new = imported.tables[key].column(column)
-        known = new.filter(pc.is_in(new, value_set=old.column(column))).to_pylist()
-        message = "another source of this project has this id"
-        issues += [Issue(message, imported.source, column=column, value=one) for one in known]
+        known = new.filter(pc.is_in(new, value_set=old.column(column)))
+        if len(known):
+            message = "another source of this project has this id"
+            value = known[0].as_py()
+            issues.append(Issue(message, imported.source, column=column, value=value, count=len(known)))
     if issues:
         raise InputError(issues)
 
@@ -228,9 +253,9 @@ def _refuse_collisions(imported: Imported, dialogues: pa.Table, utterances: pa.T
 def _published(
     project: Project, others: pa.Table, new: Mapping[str, pa.Table], schema: LabelSchema
 ) -> pa.Table | None:
-    """Return the published labels of all sources, a row for every utterance; None where there are none."""
+    """Return the published labels of all sources, a row for every utterance; None where there were none."""
     arrow = records.labels_schema(schema)
-    old = read_table(project.path(PUBLISHED)) if project.has(PUBLISHED) and others.num_rows else None
+    old = read_table(project.path(PUBLISHED)) if project.has(PUBLISHED) else None
     if old is None and "published" not in new:
         return None
     ids = others.column("utterance_id")

@@ -12,14 +12,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.answers import intensity_slots, map_distinct
+from schemas.answers import SET_SEPARATOR, intensity_slots, map_distinct
 from schemas.fields import CategoricalField, Field, IntervalField, Missing, MultilabelField, RelationField
-from schemas.records import has_intensity, value_type
+from schemas.records import Condition, has_intensity, value_type
 
 NOTHING = frozenset(
     ("", "na", "n/a", "nan", "null", Missing.CANNOT_TELL, Missing.NOT_RATED, Missing.NOT_APPLICABLE)
 )
 """Cells that stand for no answer unless the schema has such a value; ``cannot_tell`` stays as the reason."""
+
+EMPTY_SET = "[]"
+
+_SPLITS = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+}
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
@@ -83,21 +91,33 @@ def parse_answers(field: Field, cells: pa.Array) -> tuple[Parsed, pa.Array | Non
     kind = value_type(field)
     if isinstance(field, MultilabelField):
         parsed = parse_column(cells, lambda cell: list(_parse_set(field, cell)), kind, nothing)
+        respelled = map_distinct(cells, lambda cell: _is_respelled(field, str(cell)), pa.bool_())
+        parsed = Parsed(parsed.values, parsed.bad, np.asarray(respelled.fill_null(False)) & ~parsed.bad)
         if not has_intensity(field):
             return parsed, None
         slots = parse_column(cells, lambda cell: _slots(field, cell), pa.list_(pa.int8()), nothing)
         return parsed, slots.values
     if isinstance(field, CategoricalField):
         parsed = parse_column(cells, lambda cell: _spelled(field, cell), kind, nothing)
-        names = {name.casefold() for name in field.categories}
-        aliases = set(field.spellings) - names
-        respelled = map_distinct(cells, lambda cell: str(cell).strip().casefold() in aliases, pa.bool_())
+        respelled = map_distinct(cells, lambda cell: _is_alias(field, str(cell)), pa.bool_())
         return Parsed(parsed.values, parsed.bad, np.asarray(respelled.fill_null(False))), None
     if isinstance(field, IntervalField):
         return parse_column(cells, lambda cell: _in_range(field, cell), kind, nothing), None
     if isinstance(field, RelationField):
         return parse_column(cells, lambda cell: _on_scale(field, cell), kind, nothing), None
     raise TypeError(f"no parser for fields of type {field.type}")
+
+
+def valid_answers(field: Field) -> str:
+    """Say in words what a cell of this field may hold."""
+    if isinstance(field, RelationField):
+        return f"a whole number from {field.low} to {field.high}"
+    if isinstance(field, IntervalField):
+        return f"a number from {field.low:g} to {field.high:g}"
+    if not isinstance(field, CategoricalField):
+        raise TypeError(f"no parser for fields of type {field.type}")
+    kind = "a set of" if isinstance(field, MultilabelField) else "one of"
+    return f"{kind} {', '.join(field.categories)}"
 
 
 def _spelled(field: CategoricalField, cell: str) -> str:
@@ -107,26 +127,38 @@ def _spelled(field: CategoricalField, cell: str) -> str:
         raise ValueError(cell) from None
 
 
-def _parse_set(field: MultilabelField, cell: str) -> dict[str, int]:
-    """Return the chosen values in schema order with their intensities (0 where none stands)."""
-    if cell == "[]":
+def _is_alias(field: CategoricalField, name: str) -> bool:
+    canonical = field.spellings.get(name.strip().casefold())
+    return canonical is not None and canonical.casefold() != name.strip().casefold()
+
+
+def _is_respelled(field: MultilabelField, cell: str) -> bool:
+    return any(_is_alias(field, part.partition("=")[0]) for part in cell.split(SET_SEPARATOR))
+
+
+def _parse_set(field: MultilabelField, cell: str) -> dict[str, int | None]:
+    """Return the chosen values in schema order with their intensities (None where none stands)."""
+    if cell == EMPTY_SET:
         return {}
-    chosen: dict[str, int] = {}
-    for part in cell.split("|"):
+    chosen: dict[str, int | None] = {}
+    for part in cell.split(SET_SEPARATOR):
         name, _, strength = part.partition("=")
-        chosen[_spelled(field, name.strip())] = int(strength) if strength else 0
+        number = int(strength) if strength else None
+        if chosen.setdefault(_spelled(field, name.strip()), number) != number:
+            raise ValueError(cell)
     if len(chosen) > 1 and any(name in field.exclusive for name in chosen):
         raise ValueError(cell)
-    low, high = field.intensity or (0, 0)
-    if any(strength and not low <= strength <= high for strength in chosen.values()):
+    strengths = [number for number in chosen.values() if number is not None]
+    low, high = field.intensity or (1, 0)
+    if any(not low <= number <= high for number in strengths) or 0 < len(strengths) < len(chosen):
         raise ValueError(cell)
     return {name: chosen[name] for name in field.categories if name in chosen}
 
 
 def _slots(field: MultilabelField, cell: str) -> list[int] | None:
-    """Return the intensities; None where the cell does not say them all."""
-    chosen = _parse_set(field, cell)
-    return intensity_slots(field, chosen) if all(chosen.values()) else None
+    """Return the intensities; None where the cell does not say them."""
+    chosen = {name: number for name, number in _parse_set(field, cell).items() if number is not None}
+    return intensity_slots(field, chosen) if chosen or cell == EMPTY_SET else None
 
 
 def _in_range(field: IntervalField, cell: str) -> float:
@@ -160,6 +192,27 @@ def seconds(cell: str) -> float:
     if not math.isfinite(number) or number < 0:
         raise ValueError(cell)
     return number
+
+
+def split_name(cell: str) -> str:
+    """Read the name of a published split: train, validation (dev, val) or test.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    try:
+        return _SPLITS[cell.casefold()]
+    except KeyError:
+        raise ValueError(cell) from None
+
+
+def condition(cell: str) -> str:
+    """Read which modalities a rater was shown.
+
+    Raises:
+        ValueError: It is none of `records.Condition`.
+    """
+    return Condition(cell.casefold()).value
 
 
 def normalise(text: str) -> str:

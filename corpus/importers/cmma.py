@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from corpus.importers.assembly import LABEL, Source, broken_rows, concat_rows, source_rows
 from corpus.importers.reading import SourceTable, decode, read_delimited, source_files
+from corpus.importers.source import LABEL, Source, broken_rows, concat_rows, source_rows
 from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema
 
@@ -56,6 +57,7 @@ def read(paths: Sequence[Path], schema: LabelSchema, name: str) -> Source:
         raise InputError(Issue("none of the files of CMMA is here", str(paths[0]), choices=wanted))
     labels = {f"{LABEL}{field}": column for field, column in LABELS.items() if field in schema}
     source = Source(name, concat_rows([]))
+    source.notes += [f"{split}.csv is not here" for split in SPLITS if split not in tables]
     topics = _topics(files.get(TOPICS), source)
     issues: list[Issue] = []
     found = []
@@ -70,7 +72,7 @@ def read(paths: Sequence[Path], schema: LabelSchema, name: str) -> Source:
             continue
         source.read += table.columns.num_rows + len(table.broken)
         source.quarantine += broken_rows(name, table)
-        source.notes.append(f"{table.path.name}: {table.encoding}")
+        source.notes.append(table.about)
         rows = source_rows(table, columns, language="zh", source_split=SPLITS[split])
         found.append(_with_topics(rows, topics))
     if issues:
@@ -108,7 +110,7 @@ def _roles(path: Path | None, source: Source) -> dict[str, dict[str, str]]:
         return {}
     text, _ = decode(path)
     cards = {}
-    for row in list(csv.reader(text.splitlines()))[1:]:
+    for row in list(csv.reader(io.StringIO(text, newline="")))[1:]:
         cells = [cell.strip() for cell in row]
         if len(cells) < 5 or not cells[0]:
             continue

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.importers.assembly import LABEL, Source, broken_rows, concat_rows, source_rows
 from corpus.importers.reading import read_delimited, source_files
+from corpus.importers.source import LABEL, Source, broken_rows, concat_rows, source_rows
 from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema
 
@@ -44,6 +44,7 @@ def read(paths: Sequence[Path], schema: LabelSchema, name: str) -> Source:
         raise InputError(Issue("none of the files of MELD is here", str(paths[0]), choices=wanted))
     labels = {f"{LABEL}{field}": column for field, column in LABELS.items() if field in schema}
     source = Source(name, concat_rows([]))
+    source.notes += [f"{file} is not here" for split, file in names.items() if split not in tables]
     issues: list[Issue] = []
     found = []
     for split, table in tables.items():
@@ -53,7 +54,7 @@ def read(paths: Sequence[Path], schema: LabelSchema, name: str) -> Source:
             continue
         source.read += table.columns.num_rows + len(table.broken)
         source.quarantine += broken_rows(name, table)
-        source.notes.append(f"{table.path.name}: {table.encoding}")
+        source.notes.append(table.about)
         kind, clips = SPLITS[split]
         rows = source_rows(table, {**COLUMNS, **labels}, language="en", show=SHOW, source_split=kind)
         dialogue, utterance, season, episode = (_number(table.columns.column(one)) for one in NUMBERS)

@@ -281,6 +281,8 @@ def _read_jsonl(path: Path) -> SourceTable:
             records.append((number, record))
         else:
             broken.append((number, line))
+    if not records:
+        raise InputError(Issue("no line of this file is a JSON object with each key once", str(path)))
     names = dict.fromkeys(name for _, record in records for name in record)
     columns = {name: pa.array([as_cell(r.get(name)) for _, r in records], pa.string()) for name in names}
     numbers = pa.array([number for number, _ in records], pa.int64())
@@ -327,14 +329,14 @@ def _read_parquet(path: Path) -> SourceTable:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return any(test(kind) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
 
 
 def _holds_cells(kind: pa.DataType) -> bool:
     if _is_list(kind):
         return _holds_cells(kind.value_type)
-    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    return not pa.types.is_nested(kind) and not any(test(kind) for test in binary)
+    others = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return not any(test(kind) for test in others)
 
 
 READERS = {
@@ -361,7 +363,7 @@ def read_source(path: Path) -> SourceTable:
 
 
 def source_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files named, and those directly inside the folders named, in order; hidden ones are left out.
+    """Return the files named, and those directly inside the folders named, in order, without hidden ones.
 
     Raises:
         InputError: A path is not there or no file, or two files have one name: rows are known by it.
