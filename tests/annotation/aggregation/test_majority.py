@@ -141,7 +141,12 @@ def test_against_counting_by_hand() -> None:
     drawn = draw_corpus(SCHEMA, 30, seed=6)[ANNOTATIONS]
     labels = {row["utterance_id"]: row for row in aggregate(drawn, SCHEMA).to_pylist()}
     by_item: dict[str, Counter[str]] = {}
-    for row in drawn.to_pylist():
+    latest = {
+        (row["utterance_id"], row["rater"]): row
+        for row in sorted(drawn.to_pylist(), key=lambda row: row["updated"])
+        if row["status"] == "submitted"
+    }
+    for row in latest.values():
         answer = row["humor"] or {"cannot_tell": "cannot_tell"}.get(row["humor_missing"])
         by_item.setdefault(row["utterance_id"], Counter())
         if answer:

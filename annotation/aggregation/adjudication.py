@@ -1,0 +1,132 @@
+"""What is left to adjudicate, most informative first, and labels with adjudicators' answers in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from annotation.aggregation.deciding import choose
+from annotation.agreement.patterns import Floats
+from schemas.fields import Field, IntervalField, Missing, MultilabelField
+from schemas.label_schema import LabelSchema
+from schemas.records import has_intensity
+
+QUEUE = pa.schema(
+    [
+        pa.field("utterance_id", pa.string(), nullable=False),
+        pa.field("bits", pa.float32(), nullable=False),
+        pa.field("fields", pa.list_(pa.string()), nullable=False),
+        pa.field("agreement", pa.float32()),
+    ]
+)
+"""A row an utterance with undecided fields: bits to gain, the fields, the least agreement of these."""
+
+RESOLUTION = 0.1
+"""Numbers closer than this share of their scale are not told apart by an adjudicator."""
+FEWEST_BITS = 1e-3
+TIE_BITS = 1.0
+"""What a tie between an answer and "cannot tell" leaves open; soft labels do not show it."""
+
+
+def adjudication_queue(labels: pa.Table, schema: LabelSchema) -> pa.Table:
+    """List the undecided utterances, those whose adjudication is expected to tell most first.
+
+    The expected information gain of an answer that settles a field is the entropy of what is known of it: of
+    the soft label; of a set, the sum over its values; of a number, that of a normal distribution with the
+    deviation of the raters, against `RESOLUTION`. The gains of the undecided fields of an utterance add up.
+
+    Args:
+        labels: Decided labels under `records.labels_schema`.
+        schema: The label schema.
+
+    Returns:
+        A table under `QUEUE`; equal gains stand in the order of the labels.
+    """
+    bits = np.zeros(labels.num_rows)
+    least = np.full(labels.num_rows, np.inf)
+    open_fields: list[list[str]] = [[] for _ in range(labels.num_rows)]
+    for field in schema:
+        undecided = _is(labels.column(f"{field.name}_missing"), Missing.UNDECIDED)
+        gain = entropy(labels, field)
+        bits += np.where(undecided, np.where(gain > FEWEST_BITS, gain, TIE_BITS), 0.0)
+        agreement = labels.column(f"{field.name}_agreement").to_numpy()
+        least = np.where(undecided, np.fmin(least, agreement), least)
+        for row in np.flatnonzero(undecided).tolist():
+            open_fields[row].append(field.name)
+    rows = np.flatnonzero([bool(names) for names in open_fields])
+    order = rows[np.argsort(-np.round(bits[rows], 6), kind="stable")]
+    return pa.table(
+        {
+            "utterance_id": labels.column("utterance_id").take(pa.array(order)),
+            "bits": pa.array(bits[order], pa.float32()),
+            "fields": pa.array([open_fields[row] for row in order.tolist()], pa.list_(pa.string())),
+            "agreement": pa.array(
+                np.where(np.isinf(least), np.nan, least)[order], pa.float32(), from_pandas=True
+            ),
+        },
+        schema=QUEUE,
+    )
+
+
+def entropy(labels: pa.Table, field: Field) -> Floats:
+    """Bits that are open in the soft label of each row; 0 where there is none."""
+    if isinstance(field, IntervalField):
+        deviation = labels.column(f"{field.name}_sd").to_numpy().astype(np.float64)
+        step = RESOLUTION * (field.high - field.low)
+        gain: Floats = np.nan_to_num(0.5 * np.log2(1 + (deviation / step) ** 2))
+        return gain
+    column = labels.column(f"{field.name}_soft").combine_chunks()
+    valid = np.asarray(column.is_valid())
+    size = len(field.categories)  # type: ignore[attr-defined]
+    soft = np.zeros((len(column), size))
+    flat = column.drop_null().flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+    soft[valid] = np.clip(flat.reshape(-1, size), 0.0, 1.0)
+    sums: Floats = _bits(soft).sum(axis=1)
+    if isinstance(field, MultilabelField):
+        sums += _bits(1 - soft).sum(axis=1) * valid
+    return sums
+
+
+def _bits(probability: Floats) -> Floats:
+    bits: Floats = -probability * np.log2(np.where(probability > 0, probability, 1.0))
+    return bits
+
+
+def adjudicated(labels: pa.Table, rulings: pa.Table, schema: LabelSchema) -> pa.Table:
+    """Put adjudicators' answers in the place of decided labels; soft labels and agreement stay.
+
+    Args:
+        labels: Decided labels under `records.labels_schema`.
+        rulings: Ratings by adjudicators, oldest first: ``utterance_id``, ``rater`` and answer columns. What a
+            ruling leaves unrated stays as it was decided. Of several rulings on an utterance the last counts.
+        schema: The label schema.
+    """
+    ids = rulings.column("utterance_id").combine_chunks()
+    _, back = np.unique(np.asarray(ids.to_pylist()[::-1], dtype=object).astype(str), return_index=True)
+    rulings = rulings.take(pa.array(np.sort(rulings.num_rows - 1 - back)))
+    row = pc.index_in(
+        labels.column("utterance_id"), value_set=rulings.column("utterance_id").combine_chunks()
+    )
+    ruled = rulings.take(row.combine_chunks() if isinstance(row, pa.ChunkedArray) else row)
+    anything = np.zeros(labels.num_rows, dtype=bool)
+    for field in schema:
+        answered = np.asarray(pc.is_valid(ruled.column(field.name)))
+        for reason in (Missing.CANNOT_TELL, Missing.NOT_APPLICABLE):
+            answered |= _is(ruled.column(f"{field.name}_missing"), reason)
+        anything |= answered
+        names = [field.name, f"{field.name}_missing"]
+        names += [f"{field.name}_intensity"] if has_intensity(field) else []
+        for name in names:
+            labels = _replace(labels, name, answered, ruled.column(name))
+    return _replace(labels, "decided_by", anything, pc.cast(ruled.column("rater"), pa.string()))
+
+
+def _replace(labels: pa.Table, name: str, where: np.ndarray, column: pa.ChunkedArray) -> pa.Table:
+    old = labels.column(name).combine_chunks()
+    new = choose(where, column.combine_chunks().cast(old.type), old)
+    return labels.set_column(labels.column_names.index(name), labels.schema.field(name), new)
+
+
+def _is(column: pa.ChunkedArray, reason: Missing) -> np.ndarray:
+    return np.asarray(pc.fill_null(pc.equal(column, reason.value), False))

@@ -1,0 +1,99 @@
+"""Deciding the labels of a project: ``labels/METHOD.parquet`` and the account of how it was done."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from annotation.aggregation.adjudication import adjudicated
+from annotation.aggregation.labels import decide, fit_relations
+from annotation.aggregation.methods import METHODS
+from annotation.aggregation.outcome import Decided
+from annotation.ratings import project_ratings, require_ratings
+from schemas import project as folder
+from schemas import records
+from schemas.errors import InputError, Issue
+from schemas.fields import Missing
+from schemas.label_schema import LabelSchema
+from schemas.project import Project
+from schemas.tables import read_table, write_table
+
+VERSION = 2
+COMMAND = "annotation aggregate"
+ADJUDICATION = "adjudication"
+"""Origin of the ratings that decide, rather than count among others: ``annotations/adjudication.parquet``."""
+
+
+def aggregate_project(
+    project: Project, method: str = "majority", min_agreement: float | None = None
+) -> pa.Table | None:
+    """Decide the labels of a project, as `decide_project` does, and return the table alone."""
+    decided = decide_project(project, method, min_agreement)
+    return None if decided is None else decided.labels
+
+
+def decide_project(
+    project: Project, method: str = "majority", min_agreement: float | None = None
+) -> Decided | None:
+    """Decide the labels of a project.
+
+    Writes ``labels/METHOD.parquet``, a row for every utterance, and ``reports/labels-METHOD.json``: how each
+    field was decided, what is worth knowing about it, and what was estimated about raters. Adjudicators'
+    answers take the place of what the raters' would decide.
+
+    Returns:
+        The labels and how they were decided; None when they stand there already, from the same ratings.
+
+    Raises:
+        InputError: There are no ratings, the method is unknown, or the least agreement is not a share.
+    """
+    if method not in METHODS:
+        raise InputError(Issue("unknown method", value=method, choices=list(METHODS)))
+    target, account = f"labels/{method}.parquet", f"reports/labels-{method}.json"
+    inputs = [folder.SCHEMA, folder.UTTERANCES, *require_ratings(project)]
+    parameters = {
+        "method": method,
+        "min_agreement": min_agreement,
+        "fields": {field.name: METHODS[method].of(field) for field in project.schema},
+    }
+    provenance = project.provenance(COMMAND, VERSION, inputs, parameters)
+    if project.is_current(target, provenance) and project.has(account):
+        return None
+    ratings = project_ratings(project)
+    ruling = pc.equal(ratings.column("origin"), ADJUDICATION)
+    decided = decide(ratings.filter(pc.invert(ruling)), project.schema, method, min_agreement)
+    utterances = read_table(project.path(folder.UTTERANCES), ["utterance_id", "context_only"])
+    labels = spread(decided.labels, utterances, project.schema)
+    rulings = ratings.filter(ruling).sort_by("updated")
+    if rulings.num_rows:
+        labels = fit_relations(adjudicated(labels, rulings, project.schema), project.schema)
+    with project.writing(COMMAND) as staging:
+        write_table(staging / target, labels, records.labels_schema(project.schema), provenance)
+        (staging / account).parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(decided.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+        (staging / account).write_text(text + "\n", "utf-8")
+    return Decided(labels, method, min_agreement, decided.fields)
+
+
+def spread(decided: pa.Table, utterances: pa.Table, schema: LabelSchema) -> pa.Table:
+    """Bring decided labels into utterance order, with a row that says why for each undecided utterance.
+
+    Args:
+        decided: Labels of some utterances.
+        utterances: ``utterance_id`` and ``context_only`` of all of them, in order.
+        schema: The label schema.
+    """
+    ids = utterances.column("utterance_id")
+    labels = decided.take(pc.index_in(ids, value_set=decided.column("utterance_id")))
+    reason = pc.if_else(
+        utterances.column("context_only"), Missing.CONTEXT_ONLY.value, Missing.NOT_RATED.value
+    )
+    labels = labels.set_column(labels.column_names.index("utterance_id"), "utterance_id", ids)
+    for one in schema:
+        name = f"{one.name}_missing"
+        unanswered = pc.and_(pc.is_null(labels.column(one.name)), pc.is_null(labels.column(name)))
+        filled = pc.if_else(unanswered, reason, labels.column(name))
+        labels = labels.set_column(labels.column_names.index(name), name, filled)
+    return labels

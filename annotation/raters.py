@@ -1,0 +1,196 @@
+"""The raters of a project: how each compares with the others, so that a lead knows what to talk about.
+
+A number that differs may come from the utterances a rater was given, from the guidelines or from the person.
+So raters are listed by name and never ranked, and every number says against what it was measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from annotation.aggregation.answers import UNKNOWN_RATER, Answers, Rows, read_answers
+from annotation.aggregation.project import ADJUDICATION
+from annotation.agreement.patterns import Ints
+from annotation.agreement.results import number
+from annotation.rater_measures import Comparison, FieldMeasures, compare, measure
+from annotation.rater_report import Pace, RaterMeasures, RaterReport
+from annotation.raters_page import raters_page
+from annotation.ratings import project_ratings, require_ratings
+from schemas import project as folder
+from schemas.label_schema import LabelSchema
+from schemas.project import Project
+from schemas.tables import read_table
+
+VERSION = 1
+COMMAND = "annotation raters"
+JSON_FILE = "reports/raters.json"
+HTML_FILE = "reports/raters.html"
+
+
+def measure_raters(
+    ratings: pa.Table,
+    schema: LabelSchema,
+    *,
+    title: str = "",
+    simulated: frozenset[str] = frozenset(),
+    made_from: Mapping[str, Any] | None = None,
+) -> RaterReport:
+    """Compare every rater with the others.
+
+    Args:
+        ratings: A row a rating: ``utterance_id``, ``rater`` and the answer columns; ``dialogue_id``,
+            ``language``, ``created``, ``updated`` and ``seconds`` where they are known.
+        schema: The label schema.
+        title: What was rated.
+        simulated: Raters who are simulated.
+        made_from: What the ratings come from.
+    """
+    rows = Rows.of(ratings)
+    time = np.empty(ratings.num_rows, dtype=np.int64)
+    time[rows.order] = np.arange(len(rows.order))
+    cluster = _clusters(ratings, rows.item)
+    language = _objects(ratings, "language")
+    known = [place for place, name in enumerate(rows.raters) if name != UNKNOWN_RATER]
+    fields: dict[int, dict[str, FieldMeasures]] = {place: {} for place in known}
+    compared: list[tuple[Answers, Comparison]] = []
+    options = {}
+    for field in schema:
+        answers = read_answers(ratings, field, rows)
+        found = compare(answers)
+        compared.append((answers, found))
+        options[field.name] = found.options
+        at = answers.row
+        for place in known:
+            fields[place][field.name] = measure(answers, found, place, time[at], cluster[at], language[at])
+    dialogues = _objects(ratings, "dialogue_id")
+    raters = tuple(
+        RaterMeasures(
+            rows.raters[place],
+            rows.raters[place] in simulated,
+            len(np.unique(rows.item[_submitted(rows, place)])),
+            *_days(ratings, _submitted(rows, place)),
+            _pace(ratings, _submitted(rows, place)),
+            fields[place],
+            _by_dialogue(compared, place, dialogues),
+        )
+        for place in known
+    )
+    unknown = int((~rows.known[rows.order]).sum())
+    return RaterReport(title, raters, unknown, options, dict(made_from or {}))
+
+
+def _submitted(rows: Rows, rater: int) -> Ints:
+    own: Ints = rows.order[rows.rater[rows.order] == rater]
+    return own
+
+
+def _objects(table: pa.Table, name: str) -> NDArray[np.object_]:
+    if name not in table.column_names:
+        return np.full(table.num_rows, None, dtype=object)
+    return np.asarray(table.column(name).to_numpy(), dtype=object)
+
+
+def _clusters(table: pa.Table, item: Ints) -> Ints:
+    """Dialogue of each row; utterances stand for themselves where there are none."""
+    if "dialogue_id" not in table.column_names or table.column("dialogue_id").null_count:
+        return item
+    codes = table.column("dialogue_id").combine_chunks().dictionary_encode().indices
+    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _days(table: pa.Table, rows: Ints) -> tuple[str | None, str | None]:
+    if "created" not in table.column_names:
+        return None, None
+    times = table.column("created").take(pa.array(rows)).drop_null()
+    if not len(times):
+        return None, None
+    ends = pc.min_max(times).as_py()
+    return ends["min"].date().isoformat(), ends["max"].date().isoformat()
+
+
+def _pace(table: pa.Table, rows: Ints) -> Pace:
+    if "seconds" not in table.column_names:
+        return Pace(None)
+    seconds = table.column("seconds").take(pa.array(rows)).drop_null().to_numpy()
+    if not len(seconds):
+        return Pace(None)
+    low, middle, high = np.quantile(seconds, [0.25, 0.5, 0.75])
+    return Pace(number(float(middle)), number(float(low)), number(float(high)))
+
+
+def _by_dialogue(
+    compared: list[tuple[Answers, Comparison]], rater: int, dialogues: NDArray[np.object_]
+) -> dict[str, tuple[float, int]]:
+    """Mean closeness over all fields by dialogue, in order of the dialogues' names."""
+    names, close = [], []
+    for answers, found in compared:
+        mine = found.compared & (answers.rater == rater)
+        names.append(dialogues[answers.row[mine]])
+        close.append(found.closeness[mine])
+    name, value = np.concatenate(names), np.concatenate(close)
+    has_name = np.array([one is not None for one in name], dtype=bool)
+    if not has_name.any():
+        return {}
+    distinct, place = np.unique(name[has_name].astype(str), return_inverse=True)
+    count = np.bincount(place)
+    mean = np.bincount(place, value[has_name]) / count
+    return {
+        one: (round(float(m), 6), int(n)) for one, m, n in zip(distinct.tolist(), mean, count, strict=True)
+    }
+
+
+def project_raters(project: Project) -> RaterReport:
+    """Compare the raters of a project; adjudicators' answers are no ratings.
+
+    Raises:
+        InputError: There are no ratings.
+    """
+    ratings = project_ratings(project)
+    ratings = ratings.filter(pc.not_equal(ratings.column("origin"), ADJUDICATION))
+    simulated: frozenset[str] = frozenset()
+    if project.has(folder.RATERS):
+        attributes = read_table(project.path(folder.RATERS), ["rater", "attributes"]).to_pylist()
+        simulated = frozenset(
+            one["rater"] for one in attributes if dict(one["attributes"]).get("simulated") == "true"
+        )
+    return measure_raters(
+        ratings,
+        project.schema,
+        title=project.settings.title or project.settings.name,
+        simulated=simulated,
+        made_from=_made_from(project),
+    )
+
+
+def _made_from(project: Project) -> dict[str, Any]:
+    inputs = [folder.SCHEMA, folder.DIALOGUES, folder.UTTERANCES, *require_ratings(project)]
+    inputs += [folder.RATERS] if project.has(folder.RATERS) else []
+    return dict(vars(project.provenance(COMMAND, VERSION, inputs, {"name": project.settings.name})))
+
+
+def write_report(project: Project, language: str = "en") -> RaterReport:
+    """Compare the raters of a project and write ``reports/raters.json`` and ``reports/raters.html``.
+
+    Args:
+        project: The project.
+        language: Language of the page, ``en`` or ``zh``.
+
+    Raises:
+        InputError: There are no ratings, or another command is writing.
+    """
+    report = project_raters(project)
+    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    with project.writing(COMMAND) as staging:
+        for name, content in ((JSON_FILE, text), (HTML_FILE, raters_page(report, project.schema, language))):
+            path = Path(staging) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, "utf-8")
+    return report

@@ -1,0 +1,361 @@
+"""From estimates to labels: medians, consistent sets, thresholds, bad input, adjudication, projects."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotation.aggregation import (
+    METHODS,
+    NoteKind,
+    adjudicated,
+    adjudication_queue,
+    aggregate,
+    decide,
+    decide_project,
+)
+from annotation.aggregation.deciding import consistent_sets
+from annotation.aggregation.estimate import Scores
+from annotation.aggregation.ewe import evaluator_weights, ewe_score
+from annotation.aggregation.gaussian_raters import gaussian_raters
+from annotation.aggregation.median import median, median_score, signed_median
+from annotation.aggregation.votes import Votes
+from corpus.sample.embedded import create_sample
+from schemas import load_schema
+from schemas.errors import InputError
+from schemas.records import answer_columns, labels_schema
+from schemas.tables import read_provenance, read_table, write_table
+from schemas.validation import validate_answers
+
+SCHEMA = load_schema("affect")
+
+
+def ratings(rows: list[dict[str, Any]]) -> pa.Table:
+    """A rating a row: utterance, rater, answers; ``FIELD: "!cannot_tell"`` is a kind of no answer."""
+    columns: dict[str, pa.Array] = {
+        "utterance_id": pa.array([row.get("utterance", "u") for row in rows]),
+        "rater": pa.array([row.get("rater") for row in rows], pa.string()),
+    }
+    for one in SCHEMA:
+        cells = [row.get(one.name, "!not_rated") for row in rows]
+        reasons = [cell[1:] if isinstance(cell, str) and cell[0] == "!" else None for cell in cells]
+        for column in answer_columns(one):
+            columns[column.name] = pa.nulls(len(rows), column.type)
+        values = [None if reason else cell for cell, reason in zip(cells, reasons, strict=True)]
+        columns[one.name] = pa.array(values, columns[one.name].type)
+        columns[f"{one.name}_missing"] = pa.array(reasons, pa.string())
+    return pa.table(columns)
+
+
+def votes(options: list[int], values: int, size: int) -> Votes:
+    zeros = np.zeros(len(options), dtype=np.int64)
+    return Votes(zeros, np.arange(len(options)), np.array(options), 1, len(options), size, values)
+
+
+@pytest.mark.parametrize(
+    ("options", "choice"),
+    [
+        ([0, 1, 2], 1),
+        ([0, 0, 2], 0),
+        ([0, 1], -1),
+        ([1, 1, 2, 4], -1),
+        ([1, 2, 2, 4], 2),
+        ([5, 5, 1], 5),
+        ([5, 1], -1),
+        ([3], 3),
+    ],
+)
+def test_median_of_ordered_values(options: list[int], choice: int) -> None:
+    assert median(votes(options, 5, 6)).choice.tolist() == [choice]
+
+
+@pytest.mark.parametrize(
+    ("answers", "decided"),
+    [
+        ([-2, -1, -1], -1),
+        ([2, 1], 1),
+        ([-2, -1], -1),
+        ([-2, 2], None),
+        ([-1, 0, 1], None),
+        ([0, 0, 2], 0),
+        ([0, 1], None),
+        ([2, 2, -1, 1, 1], 1),
+        ([-2, -2, -2, 2], -2),
+    ],
+)
+def test_signed_median(answers: list[int], decided: int | None) -> None:
+    choice = signed_median(votes([one + 2 for one in answers], 5, 7), 2).choice.tolist()
+    assert choice == [-1 if decided is None else decided + 2]
+
+
+@given(st.lists(st.integers(-2, 2), min_size=1, max_size=7))
+def test_signed_median_turns_with_the_scale(answers: list[int]) -> None:
+    there, back = (
+        signed_median(votes([sign * one + 2 for one in answers], 5, 7), 2).choice[0] for sign in (1, -1)
+    )
+    assert (there == back == -1) or there - 2 == 2 - back
+
+
+def test_consistent_sets_are_the_most_probable_ones_of_all() -> None:
+    random = np.random.default_rng(0)
+    support = random.random((400, 5))  # three values, one that excludes the others, none of them
+    alone = np.array([False, False, False, True])
+    inside, settled = consistent_sets(support, alone)
+    allowed = [
+        (*chosen, False, False) for chosen in itertools.product([False, True], repeat=3) if any(chosen)
+    ]
+    allowed += [(False, False, False, True, False), (False, False, False, False, True)]
+    members = np.array(allowed)
+    for row, own, known in zip(support, inside, settled, strict=True):
+        # The best set of all, where one is likelier than leaving every value out.
+        scores = np.where(members, np.log(row), np.log1p(-row)).sum(axis=1)
+        nothing = np.log1p(-row).sum()
+        assert known == (scores.max() > nothing)
+        if known:
+            best = members[scores.argmax()]
+            assert own.tolist() == best[:4].tolist()
+
+
+def test_an_exclusive_value_stands_alone_whatever_the_method() -> None:
+    random = np.random.default_rng(3)
+    sets = [["joy"], ["neutral"], ["joy", "surprise"], [], ["anger"]]
+    rows = [
+        {"utterance": f"u{item}", "rater": f"r{rater}", "emotion": sets[random.integers(len(sets))]}
+        for item in range(60)
+        for rater in range(4)
+    ]
+    for method in METHODS:
+        labels = aggregate(ratings(rows), SCHEMA, method)
+        assert validate_answers(labels, SCHEMA, "labels") == [], method
+
+
+def test_numbers() -> None:
+    scores = Scores(
+        np.array([0, 0, 0, 1, 1, 3]), np.array([0, 1, 2, 0, 1, 2]), np.array([1.0, 2, 9, 3, 4, 5]), 4, 4
+    )
+    assert median_score(scores).value == pytest.approx([2, 3.5, np.nan, 5], nan_ok=True)
+    assert scores.mean() == pytest.approx([4, 3.5, np.nan, 5], nan_ok=True)
+    for method in (ewe_score, gaussian_raters):
+        found = method(scores)
+        assert np.isfinite(found.value[[0, 1, 3]]).all()
+        assert np.isnan(found.value[2])
+        for parameter in found.raters.values():
+            assert np.isnan(parameter[3])
+            assert np.isfinite(parameter[:3]).all()
+
+
+def test_evaluator_weights_are_the_paper_s_correlations() -> None:
+    random = np.random.default_rng(4)
+    value = random.normal(size=(50, 1)) + np.array([0.3, 0.8, 1.5]) * random.normal(size=(50, 3))
+    item, rater = np.divmod(np.arange(150), 3)
+    scores = Scores(item, rater, value.ravel(), 50, 3)
+    expected = [np.corrcoef(value[:, one], value.mean(axis=1))[0, 1] for one in range(3)]
+    assert evaluator_weights(scores) == pytest.approx(expected)
+    assert ewe_score(scores).value == pytest.approx(value @ expected / np.sum(expected))
+
+
+def test_gaussian_raters_find_offsets_and_noise() -> None:
+    random = np.random.default_rng(5)
+    offset, noise = np.array([0.0, 1.0, -1.0]), np.array([0.2, 0.6, 1.2])
+    truth = random.normal(5, 2, 2000)
+    value = truth[:, None] + offset + noise * random.normal(size=(2000, 3))
+    item, rater = np.divmod(np.arange(6000), 3)
+    found = gaussian_raters(Scores(item, rater, value.ravel(), 2000, 3))
+    assert found.converged
+    assert found.raters["offset"] == pytest.approx(offset, abs=0.1)
+    assert found.raters["noise"] == pytest.approx(noise, abs=0.15)  # drawn towards the typical
+    assert np.std(found.value - truth) < 0.8 * np.std(value.mean(axis=1) - truth)
+
+
+def test_items_below_the_least_agreement_keep_their_soft_label() -> None:
+    rows = [{"rater": rater, "sentiment": "positive"} for rater in ("a", "b")]
+    rows += [{"rater": "c", "sentiment": "negative"}]
+    rows += [{"utterance": "v", "rater": "a", "sentiment": "neutral"}]
+    table = ratings(rows)
+    free = {row["utterance_id"]: row for row in aggregate(table, SCHEMA).to_pylist()}
+    strict = {row["utterance_id"]: row for row in aggregate(table, SCHEMA, min_agreement=0.5).to_pylist()}
+    assert free["u"]["sentiment"] == "positive"
+    assert free["v"]["sentiment"] == "neutral"
+    for name in "uv":
+        assert strict[name]["sentiment"] is None
+        assert strict[name]["sentiment_missing"] == "undecided"
+        assert strict[name]["sentiment_soft"] == free[name]["sentiment_soft"]
+    kept = aggregate(table, SCHEMA, min_agreement=1 / 3).to_pylist()[0]
+    assert kept["sentiment"] == "positive"
+    with pytest.raises(InputError, match="agreement is a share"):
+        aggregate(table, SCHEMA, min_agreement=60)
+
+
+def test_cannot_tell_is_information() -> None:
+    random = np.random.default_rng(6)
+    rows = [
+        {
+            "utterance": f"u{item}",
+            "rater": f"r{rater}",
+            "humor": "!cannot_tell"
+            if item < 15 and random.random() < 0.8
+            else ("none", "humorous")[item % 2],
+        }
+        for item in range(60)
+        for rater in range(5)
+    ]
+    for method in ("majority", "weighted_majority", "dawid_skene", "one_coin_dawid_skene", "mace", "glad"):
+        labels = aggregate(ratings(rows), SCHEMA, method).to_pylist()
+        untold = [row["humor_missing"] == "cannot_tell" for row in labels]
+        assert sum(untold[:15]) >= 12, method
+        assert not any(untold[15:]), method
+        assert labels[0]["humor_raters"] == 5
+
+
+@pytest.mark.parametrize("method", METHODS)
+class TestBadInput:
+    """Typed results, never an exception or nan."""
+
+    def kinds(self, rows: list[dict[str, Any]], method: str, field: str) -> dict[NoteKind, tuple[str, ...]]:
+        decided = decide(ratings(rows), SCHEMA, method)
+        assert validate_answers(decided.labels, SCHEMA, "labels") == []
+        assert decided.labels.schema.equals(labels_schema(SCHEMA))
+        text = json.dumps(decided.to_dict(), allow_nan=False)
+        assert json.loads(text)["method"] == method
+        assert all(str(note) for _, note in decided.notes())
+        notes = {one.field: one.notes for one in decided.fields}[field]
+        return {note.kind: note.about for note in notes}
+
+    def test_one_rater_only(self, method: str) -> None:
+        rows = [
+            {"utterance": f"u{item}", "rater": "a", "humor": ("none", "humorous")[item % 2], "valence": 3.0,
+             "emotion": ["joy"], "sentiment": "positive", "emotion_sentiment": 1}
+            for item in range(8)
+        ]  # fmt: skip
+        assert self.kinds(rows, method, "humor")[NoteKind.ONE_RATER] == ("a",)
+        row = aggregate(ratings(rows), SCHEMA, method).to_pylist()[1]
+        assert (row["humor"], row["valence"], row["emotion"], row["emotion_sentiment"]) == (
+            "humorous", 3.0, ["joy"], 1,
+        )  # fmt: skip
+        assert row["humor_agreement"] is None
+
+    def test_a_rater_without_overlap(self, method: str) -> None:
+        rows = [
+            {"utterance": f"u{item}", "rater": rater, "humor": "none", "valence": float(item % 5 + 1)}
+            for item in range(6)
+            for rater in ("a", "b")
+        ]
+        rows += [
+            {"utterance": f"x{item}", "rater": "c", "humor": "humorous", "valence": 7.0} for item in range(4)
+        ]
+        assert self.kinds(rows, method, "humor")[NoteKind.NO_OVERLAP] == ("c",)
+        assert self.kinds(rows, method, "valence")[NoteKind.NO_OVERLAP] == ("c",)
+
+    def test_a_value_that_nobody_used(self, method: str) -> None:
+        rows = [{"rater": rater, "sentiment": "positive", "emotion": ["joy"]} for rater in "abc"]
+        assert self.kinds(rows, method, "sentiment")[NoteKind.UNUSED_VALUE] == ("negative", "neutral")
+        assert "joy" not in self.kinds(rows, method, "emotion")[NoteKind.UNUSED_VALUE]
+        row = aggregate(ratings(rows), SCHEMA, method).to_pylist()[0]
+        assert row["sentiment_soft"] == pytest.approx([0, 0, 1], abs=1e-6)
+
+    def test_all_skipped(self, method: str) -> None:
+        rows = [{"rater": "a"}, {"rater": "b", "utterance": "v"}]
+        assert NoteKind.NO_ANSWERS in self.kinds(rows, method, "emotion")
+        labels = aggregate(ratings(rows), SCHEMA, method).to_pylist()
+        assert {row[f"{one.name}_missing"] for row in labels for one in SCHEMA} <= {
+            "not_rated",
+            "not_applicable",
+        }
+
+    def test_no_rows_at_all(self, method: str) -> None:
+        assert NoteKind.NO_ANSWERS in self.kinds([], method, "valence")
+
+    def test_unknown_raters(self, method: str) -> None:
+        rows = [{"humor": "none", "valence": 2.0}] * 3 + [{"utterance": "v", "humor": "humorous"}]
+        assert NoteKind.UNKNOWN_RATERS in self.kinds(rows, method, "humor")
+
+
+def test_what_stands_in_is_said() -> None:
+    decided = decide(ratings([{"rater": "a", "valence": 2.0}]), SCHEMA, "dawid_skene")
+    used = {one.field: one.method for one in decided.fields}
+    assert used["sentiment"] == used["emotion"] == "dawid_skene"
+    assert used["valence"] == "gaussian_raters"
+    assert used["emotion_sentiment"] == "signed_median"
+    valence = next(one for one in decided.fields if one.field == "valence")
+    assert any(note.kind is NoteKind.OTHER_METHOD for note in valence.notes)
+
+
+def test_of_a_rater_who_rated_twice_the_latest_counts() -> None:
+    rows = [
+        {"rater": "a", "humor": "none"},
+        {"rater": "a", "humor": "humorous"},
+        {"rater": "b", "humor": "none"},
+    ]
+    table = ratings(rows)
+    assert aggregate(table, SCHEMA).to_pylist()[0]["humor_soft"] == [0.5, 0.5]
+    early = pa.array([2, 1, 1], pa.timestamp("ms", tz="UTC"))
+    assert aggregate(table.append_column("created", early), SCHEMA).to_pylist()[0]["humor"] == "none"
+
+
+def test_the_queue_puts_what_tells_most_first() -> None:
+    rows = []
+    for name, answers in {"even": ["none", "humorous"], "told": ["none", "!cannot_tell"]}.items():
+        rows += [{"utterance": name, "rater": f"r{n}", "humor": one} for n, one in enumerate(answers)]
+    spread_out = ["negative", "neutral", "positive"]
+    rows += [{"utterance": "open", "rater": f"r{n}", "sentiment": one} for n, one in enumerate(spread_out)]
+    rows += [{"utterance": "clear", "rater": rater, "humor": "none"} for rater in "ab"]
+    rows += [
+        {"utterance": "wide", "rater": rater, "valence": value} for rater, value in (("a", 1.0), ("b", 9.0))
+    ]
+    queue = adjudication_queue(aggregate(ratings(rows), SCHEMA, min_agreement=0.1), SCHEMA).to_pylist()
+    assert [row["utterance_id"] for row in queue] == ["wide", "open", "even", "told"]
+    bits = {row["utterance_id"]: row["bits"] for row in queue}
+    assert bits["open"] == pytest.approx(np.log2(3))
+    assert bits["even"] == bits["told"] == pytest.approx(1)
+    assert bits["wide"] == pytest.approx(0.5 * np.log2(1 + 32 / 0.8**2))
+    assert queue[1]["fields"] == ["sentiment"]
+    assert queue[1]["agreement"] == 0
+
+
+def test_a_ruling_decides_and_says_whose_it_is() -> None:
+    rows = [{"rater": "a", "humor": "none"}, {"rater": "b", "humor": "humorous"}]
+    labels = aggregate(ratings(rows), SCHEMA)
+    ruling = ratings([{"rater": "judge", "humor": "humorous"}])
+    row = adjudicated(labels, ruling, SCHEMA).to_pylist()[0]
+    assert (row["humor"], row["humor_missing"], row["decided_by"]) == ("humorous", None, "judge")
+    assert row["humor_soft"] == [0.5, 0.5]
+    assert row["sentiment_missing"] == "not_rated"
+    assert labels.to_pylist()[0]["decided_by"] is None
+
+
+def test_a_project_with_adjudication(tmp_path: Path) -> None:
+    project, _ = create_sample(tmp_path / "p")
+    decided = decide_project(project, "dawid_skene", min_agreement=0.4)
+    assert decided is not None
+    account = json.loads(project.path("reports/labels-dawid_skene.json").read_text("utf-8"))
+    assert account["fields"]["humor"]["raters"]["humor"]["confusion"]["simulated-r1"][0][0] > 0.5
+    made_from = read_provenance(project.path("labels/dawid_skene.parquet"))
+    assert made_from is not None
+    assert made_from.parameters["fields"]["valence"] == "gaussian_raters"
+    assert made_from.parameters["min_agreement"] == 0.4
+    assert decide_project(project, "dawid_skene", min_agreement=0.4) is None
+
+    first = adjudication_queue(decided.labels, project.schema).to_pylist()[0]["utterance_id"]
+    table = read_table(project.path("annotations/sample.parquet"))
+    rulings = table.slice(0, 1)
+    values = {"utterance_id": first, "rater": "judge", "humor": "humorous", "humor_missing": None,
+              "annotation_id": "adjudication-1"}  # fmt: skip
+    for name, value in values.items():
+        place = rulings.column_names.index(name)
+        rulings = rulings.set_column(place, rulings.schema.field(name), pa.array([value], pa.string()))
+    write_table(project.path("annotations/adjudication.parquet"), rulings, table.schema)
+    again = decide_project(project, "dawid_skene", min_agreement=0.4)
+    assert again is not None
+    row = next(one for one in again.labels.to_pylist() if one["utterance_id"] == first)
+    assert (row["humor"], row["decided_by"]) == ("humorous", "judge")
+    others = [one["decided_by"] for one in again.labels.to_pylist() if one["utterance_id"] != first]
+    assert set(others) == {None}
+    assert validate_answers(again.labels, project.schema, "labels") == []

@@ -1,0 +1,270 @@
+"""Models of raters: against crowd-kit, against simulated raters of known behaviour, and as properties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotation.aggregation.dawid_skene import dawid_skene
+from annotation.aggregation.em import fit
+from annotation.aggregation.estimate import Estimate
+from annotation.aggregation.glad import Model, glad
+from annotation.aggregation.mace import mace
+from annotation.aggregation.majority import majority
+from annotation.aggregation.methods import VOTING
+from annotation.aggregation.one_coin_dawid_skene import one_coin_dawid_skene
+from annotation.aggregation.ordinal_dawid_skene import _Model, ordinal_dawid_skene
+from annotation.aggregation.votes import Votes
+from annotation.aggregation.weighted_majority import weighted_majority
+
+crowdkit = pytest.importorskip("crowdkit.aggregation", reason="crowd-kit, the oracle, is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*(inplace|copy) keyword.*")  # crowd-kit's own, of pandas
+
+PANEL, POOL = (5, 5), (17, 4)
+
+
+def simulate(
+    items: int, raters: tuple[int, int], options: int, seed: int = 0, values: int | None = None
+) -> tuple[Votes, np.ndarray]:
+    """Votes of raters of growing skill; ``raters`` are how many there are and how many rate an item."""
+    random = np.random.default_rng(seed)
+    everybody, each = raters
+    truth = random.integers(0, options, items)
+    item = np.repeat(np.arange(items), each)
+    chosen = np.argsort(random.random((items, everybody)), axis=1)[:, :each]
+    rater = chosen.ravel() if each < everybody else np.tile(np.arange(each), items)
+    skill = np.linspace(0.3, 0.9, everybody)[rater]
+    option = np.where(random.random(len(item)) < skill, truth[item], random.integers(0, options, len(item)))
+    return Votes(item, rater, option, items, everybody, options, values or options), truth
+
+
+def frame(votes: Votes) -> pd.DataFrame:
+    return pd.DataFrame({"task": votes.item, "worker": votes.rater, "label": votes.option})
+
+
+def matrix(probabilities: pd.DataFrame) -> np.ndarray:
+    return probabilities.sort_index().sort_index(axis=1).to_numpy()
+
+
+@pytest.mark.parametrize("raters", [PANEL, POOL])
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(dawid_skene, "DawidSkene"), (one_coin_dawid_skene, "OneCoinDawidSkene")]
+)
+def test_dawid_skene_is_that_of_crowd_kit(
+    ours: Callable[..., Estimate], theirs: str, raters: tuple[int, int]
+) -> None:
+    votes, _ = simulate(250, raters, 4, seed=3)
+    found = ours(votes, iterations=12, tolerance=0)
+    oracle = getattr(crowdkit, theirs)(n_iter=12, tol=-np.inf).fit(frame(votes))
+    assert matrix(oracle.probas_) == pytest.approx(found.probability, abs=1e-8)
+    if "confusion" in found.raters:
+        errors = oracle.errors_.sort_index().sort_index(axis=1)
+        confusion = found.raters["confusion"]
+        for (rater, answer), row in errors.iterrows():
+            assert row.to_numpy() == pytest.approx(confusion[rater, :, answer], abs=1e-8)
+    else:
+        assert oracle.skills_.sort_index().to_numpy() == pytest.approx(found.raters["accuracy"], abs=1e-8)
+
+
+@pytest.mark.parametrize("raters", [PANEL, POOL])
+def test_mace_is_that_of_crowd_kit_from_the_same_start(raters: tuple[int, int]) -> None:
+    votes, _ = simulate(150, raters, 3, seed=4)
+    data = frame(votes).sort_values(["worker", "task", "label"])
+    rng = np.random.default_rng(0)
+    guess, strategy = rng.uniform(1, 2, (votes.raters, 2)), rng.uniform(1, 2, (votes.raters, 3))
+    guess /= guess.sum(axis=1, keepdims=True)
+    strategy /= strategy.sum(axis=1, keepdims=True)
+    data = data.sort_values("label", kind="stable")  # crowd-kit numbers what it meets first
+    workers, labels = pd.unique(data["worker"]), pd.unique(data["label"])
+    # An expected count of crowd-kit is sorted by name, its parameters by first appearance: same order here.
+    relabelled = {worker: place for place, worker in enumerate(workers)}
+    data["worker"] = data["worker"].map(relabelled)
+    own = Votes(
+        data["task"].to_numpy(), data["worker"].to_numpy(), data["label"].to_numpy(),
+        votes.items, votes.raters, 3, 3,
+    )  # fmt: skip
+    oracle = crowdkit.MACE(n_restarts=1, n_iter=10)
+
+    def initialize(n_workers: int, n_labels: int) -> None:
+        type(oracle)._initialize(oracle, n_workers, n_labels)
+        oracle.spamming_, oracle.thetas_ = guess.copy(), strategy.copy()
+
+    oracle.__dict__["_initialize"] = initialize
+    assert list(labels) == [0, 1, 2]
+    found = mace(own, iterations=11, tolerance=0, start=(guess, strategy))
+    assert matrix(oracle.fit_predict_proba(data)) == pytest.approx(found.probability, abs=1e-8)
+
+
+def test_glad_is_that_of_crowd_kit_at_the_same_parameters_and_finds_the_same() -> None:
+    votes, _ = simulate(60, PANEL, 4, seed=5)
+    oracle = crowdkit.GLAD(n_iter=25, tol=-np.inf, m_step_tol=1e-5, m_step_max_iter=60).fit(frame(votes))
+    found = glad(votes)
+    assert found.converged
+    assert oracle.alphas_.sort_index().to_numpy() == pytest.approx(found.raters["ability"], abs=1e-3)
+    assert matrix(oracle.probas_) == pytest.approx(found.probability, abs=1e-3)
+
+    # One E-step of the oracle at parameters of ours, and its gradient of them.
+    model, patterns = Model(votes.patterns), votes.patterns
+    random = np.random.default_rng(1)
+    ability, ease = random.normal(1, 0.5, votes.raters), random.normal(1, 0.5, len(patterns.items))
+    point = np.concatenate([ability, ease])
+    other = crowdkit.GLAD()
+    data = frame(votes)
+    other._init(data)
+    other.alphas_ = pd.Series(ability, index=range(votes.raters))
+    other.betas_ = pd.Series(ease[patterns.of_item], index=range(votes.items))
+    joined = other._e_step(other._join_all(data.copy(), other.alphas_, other.betas_, other.priors_))
+    ours = np.exp(model.log_posterior(point))[patterns.of_item]
+    assert matrix(other.probas_) == pytest.approx(ours, abs=1e-8)
+    by_ability, by_ease = other._gradient_Q(joined)
+    slope = -model.loss(point)[1]
+    assert by_ability.sort_index().to_numpy() == pytest.approx(slope[: votes.raters], abs=1e-8)
+    summed = np.bincount(patterns.of_item, by_ease.sort_index().to_numpy())
+    assert summed == pytest.approx(slope[votes.raters :], abs=1e-8)
+
+
+def test_majority_and_its_weighting_are_those_of_crowd_kit() -> None:
+    votes, _ = simulate(200, POOL, 4, seed=6)
+    oracle = crowdkit.MajorityVote().fit_predict_proba(frame(votes))
+    assert matrix(oracle) == pytest.approx(majority(votes).probability, abs=1e-12)
+    found = weighted_majority(votes)
+    skills = pd.Series(found.raters["weight"], index=range(votes.raters))
+    oracle = crowdkit.MajorityVote().fit_predict_proba(frame(votes), skills)
+    assert matrix(oracle) == pytest.approx(found.probability, abs=1e-12)
+
+
+def test_weight_is_the_agreement_with_the_others_counted_by_hand() -> None:
+    votes, _ = simulate(40, POOL, 3, seed=7)
+    weight = weighted_majority(votes).raters["weight"]
+    for rater in range(votes.raters):
+        same = pairs = 0
+        for place in np.flatnonzero(votes.rater == rater):
+            others = (votes.item == votes.item[place]) & (votes.rater != rater)
+            pairs += int(others.sum())
+            same += int((votes.option[others] == votes.option[place]).sum())
+        assert weight[rater] == pytest.approx(same / pairs)
+
+
+def test_glad_climbs_along_its_gradient() -> None:
+    votes, _ = simulate(25, POOL, 3, seed=8)
+    model = Model(votes.patterns)
+    point = np.random.default_rng(2).normal(1, 0.4, votes.raters + len(votes.patterns.items))
+    slope = model.loss(point)[1]
+    for place in (0, 3, votes.raters, votes.raters + 7):
+        step = np.zeros_like(point)
+        step[place] = 1e-6
+        numeric = (model.loss(point + step)[0] - model.loss(point - step)[0]) / 2e-6
+        assert numeric == pytest.approx(slope[place], abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ["dawid_skene", "one_coin_dawid_skene", "mace", "glad"])
+def test_models_beat_majority_where_raters_differ(method: str) -> None:
+    votes, truth = simulate(1500, PANEL, 4, seed=9)
+    by_majority = (majority(votes).choice == truth).mean()
+    assert (VOTING[method](votes).choice == truth).mean() > by_majority + 0.03
+
+
+def test_mace_and_one_coin_tell_raters_apart() -> None:
+    votes, _ = simulate(3000, PANEL, 4, seed=10)
+    skill = np.linspace(0.3, 0.9, 5)
+    assert mace(votes).raters["guessing"] == pytest.approx(1 - skill, abs=0.08)
+    assert one_coin_dawid_skene(votes).raters["accuracy"] == pytest.approx(skill + (1 - skill) / 4, abs=0.05)
+
+
+@pytest.mark.parametrize("make", [dawid_skene, one_coin_dawid_skene, ordinal_dawid_skene, mace, glad])
+def test_items_in_any_order_and_raters_under_any_number(make: Callable[..., Estimate]) -> None:
+    votes, _ = simulate(60, POOL, 3, seed=11)
+    random = np.random.default_rng(0)
+    order, items = random.permutation(len(votes.item)), random.permutation(votes.items)
+    raters = random.permutation(votes.raters)
+    other = Votes(
+        items[votes.item][order], raters[votes.rater][order], votes.option[order], 60, votes.raters, 3, 3
+    )
+    first, second = make(votes), make(other)
+    assert second.probability[items] == pytest.approx(first.probability, abs=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_any_votes_give_probabilities_and_never_nan(data: Any) -> None:
+    items, raters, options = (data.draw(st.integers(1, size)) for size in (6, 4, 4))
+    number = data.draw(st.integers(0, 20))
+    draw = [
+        np.array(
+            data.draw(st.lists(st.integers(0, size - 1), min_size=number, max_size=number)), dtype=np.int64
+        )
+        for size in (items, raters, options)
+    ]
+    votes = Votes(*draw, items, raters, options, data.draw(st.integers(1, options)))
+    rated = np.bincount(votes.item, minlength=items) > 0
+    for name, method in VOTING.items():
+        found = method(votes)
+        assert found.probability.shape == (items, options), name
+        assert np.isfinite(found.probability).all(), name
+        assert found.probability.sum(axis=1) == pytest.approx(rated.astype(float), abs=1e-6), name
+        assert (found.choice[~rated] == -1).all(), name
+        assert ((found.choice >= -1) & (found.choice < options)).all(), name
+
+
+def test_patterns_hold_all_votes_whatever_the_panel() -> None:
+    for raters in (PANEL, POOL):
+        votes, _ = simulate(300, raters, 3, seed=12)
+        patterns = votes.patterns
+        whole = np.zeros((votes.items, votes.raters, 3))
+        np.add.at(whole, (votes.item, votes.rater, votes.option), 1)
+        found = np.zeros_like(whole)
+        found[:, patterns.rater, patterns.option] = patterns.cells.toarray()[patterns.of_item]
+        assert (found == whole).all()
+        assert patterns.items.sum() == votes.items
+    votes, _ = simulate(20_000, PANEL, 2, seed=13)
+    assert len(votes.patterns.items) == 32
+
+
+def test_the_likelihood_of_dawid_skene_never_falls() -> None:
+    votes, _ = simulate(200, POOL, 4, seed=14)
+    from annotation.aggregation.dawid_skene import _maximise
+
+    found = fit(votes.patterns, _maximise(votes.patterns), iterations=60, tolerance=0)
+    assert (np.diff(found.log_likelihood) > -1e-9).all()
+
+
+def test_not_converged_says_so() -> None:
+    votes, _ = simulate(200, POOL, 4, seed=15)
+    assert not dawid_skene(votes, iterations=2).converged
+    assert dawid_skene(votes, iterations=2000).converged
+
+
+def test_ordinal_model_finds_the_lens_of_each_rater() -> None:
+    random = np.random.default_rng(16)
+    values, items = 7, 1500
+    lenses = [(0.0, 1.0, 0.08), (0.1, 1.0, 0.12), (0.0, 0.6, 0.1), (-0.1, 0.9, 0.25)]
+    truth = random.integers(0, values, items)
+    place = np.linspace(0, 1, values)
+    cuts = (place[1:] + place[:-1]) / 2
+    option = np.stack(
+        [
+            np.digitize(0.5 + shift + shrink * (place[truth] - 0.5) + noise * random.normal(size=items), cuts)
+            for shift, shrink, noise in lenses
+        ],
+        axis=1,
+    )
+    item, rater = np.repeat(np.arange(items), 4), np.tile(np.arange(4), items)
+    votes = Votes(item, rater, option.ravel(), items, 4, values, values)
+    found = ordinal_dawid_skene(votes)
+    for place_of, name in enumerate(("shift", "shrink", "noise")):
+        known = [lens[place_of] for lens in lenses]
+        # The scale as a whole may move a little: raters are told apart by their differences.
+        assert np.ptp(found.raters[name] - known) < 0.12, name
+    error = np.abs(found.choice - truth).mean()
+    assert error < np.abs(dawid_skene(votes).choice - truth).mean()
+    assert error < np.abs(VOTING["median"](votes).choice - truth).mean() - 0.02
+    assert _Model(votes.patterns, votes.used, values).lenses(
+        np.ones((len(votes.patterns.rater), 7))
+    ).shape == (4,)

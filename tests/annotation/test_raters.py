@@ -1,0 +1,222 @@
+"""Raters against the others: hand-made answers, simulated raters of known behaviour, and the report."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from annotation.aggregation.answers import Rows, read_answers
+from annotation.agreement.consensus import majority
+from annotation.rater_measures import _evidence_of_dependence, compare
+from annotation.raters import measure_raters, write_report
+from corpus.sample.embedded import create_sample
+from corpus.sample.raters import RATERS, simulate
+from schemas import load_schema
+from schemas.records import answer_columns
+
+SCHEMA = load_schema("affect")
+
+
+def table(rows: list[dict[str, Any]]) -> pa.Table:
+    """A rating a row; what it lacks was not rated, ``FIELD: "!cannot_tell"`` is a kind of no answer."""
+    columns = {
+        name: pa.array([row.get(name) for row in rows], pa.string())
+        for name in ("utterance_id", "rater", "dialogue_id", "language")
+    }
+    columns["seconds"] = pa.array([row.get("seconds") for row in rows], pa.float32())
+    for field in SCHEMA:
+        cells = [row.get(field.name, "!not_rated") for row in rows]
+        reasons = [cell[1:] if isinstance(cell, str) and cell[0] == "!" else None for cell in cells]
+        for column in answer_columns(field):
+            columns[column.name] = pa.nulls(len(rows), column.type)
+        values = [None if reason else cell for cell, reason in zip(cells, reasons, strict=True)]
+        columns[field.name] = pa.array(values, columns[field.name].type)
+        columns[f"{field.name}_missing"] = pa.array(reasons, pa.string())
+    return pa.table(columns)
+
+
+def panel(**answers: list[Any]) -> list[dict[str, Any]]:
+    """Answers of three raters a, b, c to one item after another, by field."""
+    length = len(next(iter(answers.values())))
+    return [
+        {
+            "utterance_id": f"u{item}",
+            "dialogue_id": f"d{item // 2}",
+            "language": ("en", "zh")[item % 2],
+            "rater": "abc"[rater],
+            "seconds": 10.0 * (rater + 1),
+            **{name: one[item][rater] for name, one in answers.items()},
+        }
+        for item in range(length)
+        for rater in range(3)
+    ]
+
+
+def test_one_value_against_the_majority_of_the_others() -> None:
+    sentiment = [
+        ("positive", "positive", "positive"),
+        ("negative", "positive", "positive"),
+        ("neutral", "positive", "negative"),
+        ("!cannot_tell", "neutral", "neutral"),
+    ]
+    report = measure_raters(table(panel(sentiment=sentiment)), SCHEMA)
+    a, b, c = (one.fields["sentiment"] for one in report.raters)
+    # Item 2 ties for a; b meets neutral and negative, which tie as well.
+    assert (a.answers, a.compared, a.cannot_tell) == (4, 3, 0.25)
+    assert a.accuracy.value == pytest.approx(1 / 3)
+    assert a.bias.value == pytest.approx((0 - 1) / 2)  # same, and two steps of two below
+    order = report.options["sentiment"]
+    assert order == ("negative", "neutral", "positive", "cannot_tell")
+    assert a.confusion["sentiment"] == ((0, 0, 0, 0), (0, 0, 0, 1), (1, 0, 1, 0), (0, 0, 0, 0))
+    assert a.by_language == {"en": (1.0, 1), "zh": (0.0, 2)}
+    assert b.compared == c.compared == 1  # elsewhere the other two differ
+    assert [one.seconds.median for one in report.raters] == [10, 20, 30]
+    assert report.raters[0].by_dialogue == {"d0": (0.5, 2), "d1": (0.0, 1)}
+
+
+def test_sets_and_numbers() -> None:
+    emotion = [(["joy"], ["joy", "surprise"], ["joy", "surprise"]), ([], [], ["anger"]), (["fear"], [], [])]
+    valence = [(1.0, 5.0, 9.0), (3.0, 3.0, 3.0), (5.0, 5.0, 1.0)]
+    report = measure_raters(table(panel(emotion=emotion, valence=valence)), SCHEMA)
+    a = report.raters[0].fields
+    assert a["emotion"].compared == 2  # the others tie on the second
+    assert a["emotion"].accuracy.value == pytest.approx((0.5 + 0) / 2)
+    assert a["emotion"].confusion["surprise"] == ((1, 0), (1, 0))
+    assert a["emotion"].use["fear"] == 0.5
+    # Means of the others 7, 3, 3: distances 6, 0, 2 of a range of 8.
+    assert a["valence"].accuracy.value == pytest.approx(1 - 1 / 3)
+    assert a["valence"].bias.value == pytest.approx((-6 + 0 + 2) / 24)
+
+
+def test_the_consensus_leaves_the_rater_out() -> None:
+    random = np.random.default_rng(0)
+    values = ["none", "humorous", "!cannot_tell"]
+    humor = [tuple(values[one] for one in random.integers(0, 3, 3)) for _ in range(80)]
+    ratings = table(panel(humor=humor))
+    answers = read_answers(ratings, SCHEMA["humor"], Rows.of(ratings))
+    found = compare(answers)
+    for place in range(len(answers.item)):
+        counts = np.zeros((1, 3))
+        for other in np.flatnonzero(answers.item == answers.item[place]):
+            if other != place:
+                counts[0, answers.votes().option[other]] += 1
+        assert found.consensus[place] == majority(counts)[0]
+
+
+def drawn(items: int, seed: int = 3) -> pa.Table:
+    """Ratings of the sample's simulated raters, whose behaviour is known."""
+    random = np.random.default_rng(seed)
+    truths = [
+        {"humor": "humorous" if random.random() < 0.4 else "none",
+         "sarcasm": "sarcastic" if random.random() < 0.4 else "none"}
+        for _ in range(items)
+    ]  # fmt: skip
+    rows = []
+    for one in simulate(truths, SCHEMA, seed=seed):
+        item = int(str(one["item"]))
+        row = {"utterance_id": f"u{item}", "dialogue_id": f"d{item // 10}"}
+        row |= {"rater": one["rater"], "seconds": one["seconds"]}
+        for field in SCHEMA:
+            row[field.name] = (
+                f"!{one[f'{field.name}_missing']}" if one[f"{field.name}_missing"] else one[field.name]
+            )
+        rows.append(row)
+    return table(rows)
+
+
+@pytest.fixture(scope="module")
+def simulated() -> dict[str, Any]:
+    return {one.rater: one for one in measure_raters(drawn(1200), SCHEMA).raters}
+
+
+def test_simulated_raters_show_what_they_were_made_to_do(simulated: dict[str, Any]) -> None:
+    accuracy = {name: one.fields["humor"].accuracy.value for name, one in simulated.items()}
+    assert accuracy["r1"] > accuracy["r4"] > accuracy["r5"]
+    # r3 takes 85% of sarcasm for none.
+    use = {name: one.fields["sarcasm"].use["sarcastic"] for name, one in simulated.items()}
+    assert use["r3"] == min(use.values()) < -0.15
+    # r4 tires, r1 does not.
+    tired, fresh = simulated["r4"].fields["humor"].drift, simulated["r1"].fields["humor"].drift
+    assert tired.high < 0
+    assert fresh.low < 0.02
+    assert tired.value < fresh.value - 0.1
+    guessing = {name: one.fields["humor"].guessing for name, one in simulated.items()}
+    assert guessing["r5"] == max(guessing.values()) > 0.55
+    assert guessing["r1"] == min(guessing.values()) < 0.35
+    unrelated = {name: one.fields["humor"].no_information for name, one in simulated.items()}
+    assert max(unrelated, key=unrelated.__getitem__) == "r5"
+    assert all(unrelated[name] < 0.01 for name in ("r1", "r2", "r3", "r4"))
+    assert simulated["r5"].seconds.median < simulated["r1"].seconds.median
+
+
+def test_answers_without_information() -> None:
+    random = np.random.default_rng(4)
+    truth = random.integers(0, 2, 300)
+    names = np.array(["none", "humorous"])
+    humor = [
+        (names[random.integers(2)], names[one], names[one if random.random() < 0.9 else 1 - one])
+        for one in truth
+    ]
+    # The others agree with each other only where they say the same.
+    a, b, _ = measure_raters(table(panel(humor=humor)), SCHEMA).raters
+    assert a.fields["humor"].no_information > 0.7
+    assert b.fields["humor"].no_information < 0.01 or b.fields["humor"].compared < 200
+    # Being wrong throughout is information.
+    inverted = [(names[1 - one], names[one], names[one]) for one in truth]
+    found = measure_raters(table(panel(humor=inverted)), SCHEMA).raters[0].fields["humor"]
+    assert found.accuracy.value == 0
+    assert found.no_information < 1e-6
+
+
+def test_evidence_of_dependence_is_that_of_all_sequences() -> None:
+    # Two rows of one answer each, two options: P(same) is 1/3 + 1/3 under one distribution, 1/2 under two.
+    same, other = np.array([[1.0, 0], [1, 0]]), np.array([[1.0, 0], [0, 1]])
+    assert np.exp(_evidence_of_dependence(other)) == pytest.approx((1 / 4) / (1 / 6))
+    assert _evidence_of_dependence(same) == pytest.approx(0)  # one option in use tells nothing
+
+
+def test_intervals_cover(simulated: dict[str, Any]) -> None:
+    for one in simulated.values():
+        for found in one.fields.values():
+            for interval in (found.accuracy, found.drift, found.bias):
+                assert interval.value is None or interval.low <= interval.value <= interval.high
+
+
+def test_bad_input_gives_reasons() -> None:
+    alone = measure_raters(table([{"utterance_id": "u", "rater": "a", "humor": "none"}]), SCHEMA)
+    found = alone.raters[0].fields
+    assert found["humor"].reason == "no utterance has a consensus of other raters to compare with"
+    assert found["emotion"].reason == "no answers"
+    assert found["humor"].accuracy.value is None
+    unknown = measure_raters(table([{"utterance_id": "u", "humor": "none"}] * 3), SCHEMA)
+    assert (unknown.raters, unknown.unknown) == ((), 3)
+    empty = measure_raters(table([]), SCHEMA)
+    for report in (alone, unknown, empty):
+        json.dumps(report.to_dict(), allow_nan=False)
+        assert report.table().row_count == len(report.raters) * len(tuple(SCHEMA))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_of_a_project(tmp_path: Path, language: str) -> None:
+    project, _ = create_sample(tmp_path / "p")
+    report = write_report(project, language)
+    content = json.loads(project.path("reports/raters.json").read_text("utf-8"))
+    assert list(content["raters"]) == [f"simulated-{one.name}" for one in RATERS]
+    assert content["raters"]["simulated-r1"]["simulated"] is True
+    assert content["raters"]["simulated-r1"]["fields"]["humor"]["by_language"].keys() == {"en", "zh"}
+    html = project.path("reports/raters.html").read_text("utf-8")
+    assert all(one.rater in html for one in report.raters)
+    assert html.count("<svg") > 50
+    assert {"en": "simulated, not people", "zh": "程序模拟"}[language] in html
+    text = re.sub(r"<[^>]+>", " ", html).casefold()
+    for word in ("bad", "worst", "poor", "careless", "spam", "error", "fail", "rank"):
+        assert not re.search(rf"\b{word}", text.replace("not a judgement", "")), word
+    before = project.path("reports/raters.html").read_bytes()
+    write_report(project, language)
+    assert project.path("reports/raters.html").read_bytes() == before
