@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from annotation.rater_measures import FieldMeasures, Interval
+from annotation.rater_measures import FieldMeasures
 
 
 @dataclass(frozen=True)
@@ -78,34 +78,25 @@ class RaterReport:
         }
 
     def table(self) -> Table:
-        """Return a table for a terminal, a row a rater and field."""
-        table = Table(title=f"Raters of {self.title}, each against the others")
-        for head in ("rater", "field"):
-            table.add_column(head)
-        for head in ("answers", "cannot tell", "accuracy", "bias", "drift", "guessing", "no information"):
-            table.add_column(head, justify="right")
+        """Return a table for a terminal, a row a field and a column a rater: closeness to the others.
+
+        The page and the JSON hold the rest. A mark says what to look at together: ``↓`` the last third of the
+        answers is further from the others than the first, and its interval excludes 0; ``?`` the answers more
+        probably than not carry no information.
+        """
+        marks = "↓ further from the others towards the end   ? answers may carry no information"
+        table = Table(title=f"Raters of {self.title}: agreement with the others", caption=marks)
+        table.add_column("field", no_wrap=True)
         for one in self.raters:
-            for name, found in one.fields.items():
-                table.add_row(
-                    one.rater,
-                    name,
-                    f"{found.answers:,}",
-                    _share(found.cannot_tell),
-                    _interval(found.accuracy),
-                    _interval(found.bias),
-                    _interval(found.drift),
-                    _share(found.guessing),
-                    _share(found.no_information),
-                )
+            table.add_column(one.rater, justify="right", overflow="fold")
+        for name in self.options:
+            table.add_row(name, *(_closeness(one.fields.get(name)) for one in self.raters))
         return table
 
 
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
-
-
-def _interval(found: Interval) -> str:
-    if found.value is None:
+def _closeness(found: FieldMeasures | None) -> str:
+    if found is None or found.accuracy.value is None:
         return ""
-    ends = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
-    return f"{found.value:.2f}{ends}"
+    drifts = found.drift.high is not None and found.drift.high < 0
+    empty = found.no_information is not None and found.no_information > 0.5
+    return f"{found.accuracy.value:.2f}{' ↓' * drifts}{' ?' * empty}"

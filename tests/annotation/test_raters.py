@@ -199,7 +199,8 @@ def test_bad_input_gives_reasons() -> None:
     empty = measure_raters(table([]), SCHEMA)
     for report in (alone, unknown, empty):
         json.dumps(report.to_dict(), allow_nan=False)
-        assert report.table().row_count == len(report.raters) * len(tuple(SCHEMA))
+        assert report.table().row_count == len(tuple(SCHEMA))
+        assert len(report.table().columns) == 1 + len(report.raters)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
