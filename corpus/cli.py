@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from schemas.command_line import UP_TO_DATE, JsonOption, ProjectOption, application, console, print_json
+from schemas.errors import InputError, Issue
 
 app = application("Import, check, split, build and publish a dialogue corpus of perceived affect.")
 
@@ -18,12 +20,15 @@ app = application("Import, check, split, build and publish a dialogue corpus of 
 def init(
     directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     schema: Annotated[str, typer.Option(help="Name of a shipped schema, or a YAML file.")] = "affect",
-    sample: Annotated[bool, typer.Option("--sample", help="Fill it with the embedded sample.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Fill it with the packaged sample.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a new project."""
     if sample:
-        from corpus.sample.embedded import create_sample
+        from corpus.sample.packaged import create_sample
+
+        if schema != "affect":
+            raise InputError(Issue("the sample has the schema affect; leave --schema out", value=schema))
 
         project, imported = create_sample(directory)
         _report_import(dataclasses.asdict(imported), as_json)
@@ -34,7 +39,8 @@ def init(
     if as_json:
         print_json({"project": str(project.root), "schema": project.schema.name})
         return
-    console.print(f"Project [bold]{project.root}[/] made, with the label schema {project.schema.name}.")
+    made = f"Project [bold]{escape(str(project.root))}[/] made, with the label schema {project.schema.name}."
+    console.print(made, highlight=False, soft_wrap=True)
     console.print("Say in corpus.yaml what the corpus is; then: corpus import FORMAT SOURCE... --project DIR")
 
 
@@ -70,21 +76,39 @@ def _report_import(imported: dict[str, Any] | None, as_json: bool) -> None:
         print_json({"changed": True, **imported, "tables": tables})
         return
     for note in imported["notes"]:
-        console.print(f"  {note}", style="dim", highlight=False)
+        console.print(f"  {note}", style="dim", highlight=False, markup=False)
     ignored = sum(imported["rows_ignored"].values())
     console.print(
         f"{imported['rows_read']:,} rows read = {imported['rows_imported']:,} imported"
         f" + {imported['rows_quarantined']:,} quarantined + {ignored:,} ignored"
     )
-    table = Table("table", "rows", title=f"Source {imported['source']}")
+    table = Table("table", "rows", title=f"Source {escape(imported['source'])}")
     table.columns[1].justify = "right"
     for key, rows in tables.items():
         table.add_row(key, f"{rows:,}")
     console.print(table)
     for reason, count in imported["cells"].items():
-        console.print(f"  [yellow]{count:,}[/] {reason}")
+        console.print(f"  [yellow]{count:,}[/] {escape(reason)}", highlight=False)
     if imported["cells"]:
         console.print("  listed with their original values in reports/quarantine.parquet")
+
+
+@app.command()
+def sample(
+    directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    dialogues: Annotated[int, typer.Option(min=1, help="How many dialogues.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
+    languages: Annotated[str, typer.Option(help="Languages of the dialogues.")] = "zh,en",
+    features_only: Annotated[
+        bool, typer.Option("--features-only", help="Feature vectors in place of recordings: no eSpeak NG.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate a simulated corpus with a known truth: recordings, subtitles, simulated raters."""
+    from corpus.sample.generate import generate
+
+    made = generate(directory, dialogues, seed, languages.split(","), features_only)
+    _report_import(dataclasses.asdict(made), as_json)
 
 
 @app.command()
@@ -99,9 +123,11 @@ def check(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
         print_json({"findings": [dataclasses.asdict(one) for one in findings]})
     else:
         colours = {"error": "red", "warning": "yellow", "info": "blue"}
+        table = Table.grid(padding=(0, 1))
         for one in findings:
-            console.print(f"[{colours[one.severity]}]{one.severity:7}[/] {one.check}: ", end="")
-            console.print(one.message, markup=False)
+            severity = f"[{colours[one.severity]}]{one.severity}[/]"
+            table.add_row(severity, f"[bold]{one.check}[/] {escape(one.message)}")
+        console.print(table)
         console.print(f"{len(findings)} findings, {errors} of them errors; reports/check.json has examples")
     raise typer.Exit(1 if errors else 0)
 
@@ -161,7 +187,8 @@ def build(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
             for one, rows in splits.items():
                 table.add_row(name, one, f"{rows:,}")
         console.print(table)
-    console.print(f'load_dataset("{found.path(DATASET)}")', style="bold", highlight=False, soft_wrap=True)
+    line = f'load_dataset("{found.path(DATASET)}")'
+    console.print(line, style="bold", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -178,21 +205,27 @@ def report(
     if as_json:
         print_json({"report": str(path)})
         return
-    console.print(f"Report: {path}", highlight=False, soft_wrap=True)
+    console.print(f"Report: {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
 def publish(
-    to: Annotated[str, typer.Option(help="hub:ORG/NAME, or a folder.")],
+    to: Annotated[
+        str, typer.Option(help="hub:ORG/NAME, or a folder: a new or empty one, or an earlier publication.")
+    ],
     dataset: Annotated[
         Path | None, typer.Argument(help="The dataset folder; by default the project's.")
     ] = None,
     project: ProjectOption = Path(),
-    public: Annotated[bool, typer.Option("--public", help="Make a new Hub repository public.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="To a public repository of the Hub.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be published.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish the built dataset: to a folder, or to the Hugging Face Hub (private unless --public)."""
+    """Publish the built dataset: to a folder, or to the Hugging Face Hub.
+
+    A new Hub repository is private unless --public. The token is that of HF_TOKEN or of 'hf auth login'.
+    A dataset that is out of date, or in which the name of a rater stands, is refused.
+    """
     from corpus.publish import publish as publish_dataset
     from schemas.project import DATASET
 
@@ -204,7 +237,8 @@ def publish(
         console.print(f"  {size / 1024:10,.1f} KiB  {name}", highlight=False)
     seen = {True: " (private)", False: " (public)", None: ""}[publication.private]
     verb = "Published to" if publication.done else "Would be published to"
-    console.print(f"{verb} {publication.target}{seen}: {len(publication.files)} files", soft_wrap=True)
+    line = f"{verb} {publication.target}{seen}: {len(publication.files)} files"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -219,10 +253,11 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
         return
     colours = {"missing": "dim", "current": "green", "stale": "yellow"}
     table = Table("table", "state", "rows", "made by")
+    table.columns[0].overflow = table.columns[1].overflow = "fold"
     table.columns[2].justify = "right"
     for one in found:
         state = f"[{colours[one.state]}]{one.state}[/]"
         if one.changed:
-            state += f": {', '.join(one.changed)} changed"
-        table.add_row(one.name, state, "" if one.rows is None else f"{one.rows:,}", one.made_by)
+            state += f": {escape(', '.join(one.changed))} changed"
+        table.add_row(escape(one.name), state, "" if one.rows is None else f"{one.rows:,}", one.made_by)
     console.print(table)

@@ -22,35 +22,29 @@ machine, and a field added to the schema leaves those of the other fields as the
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.answers import intensity_slots
-from schemas.errors import InputError, Issue
-from schemas.fields import (
-    CategoricalField,
-    Field,
-    IntervalField,
-    Missing,
-    MultilabelField,
-    NominalField,
-    OrdinalField,
-    RelationField,
+from corpus.sample.truths import (
+    INTERVAL_STEPS,
+    Answers,
+    answers,
+    complete_truths,
+    intensity_scale,
+    random_stream,
+    read_set,
 )
+from schemas.answers import intensity_slots
+from schemas.fields import Field, IntervalField, Missing, MultilabelField, NominalField, RelationField
 from schemas.label_schema import LabelSchema
 
 Floats = npt.NDArray[np.float64]
-Answers = dict[str, object]
 
-INTERVAL_STEPS = 16
 CHANCE = 0.25
 """Probability that a rater who guesses marks a value of a set."""
-SECOND_VALUE = 0.3
-"""Probability that a drawn plausible set has two values."""
 
 
 @dataclass(frozen=True)
@@ -196,29 +190,9 @@ def simulate(truths: Sequence[Mapping[str, object]], schema: LabelSchema, *, see
     Raises:
         InputError: A truth is not an answer that the schema allows; all of them are named.
     """
-    completed = _complete(truths, schema, seed)
+    completed = complete_truths(truths, schema, seed)
     sessions = [_session(rater, completed, schema, seed) for rater in RATERS]
     return [rating for item in zip(*sessions, strict=True) for rating in item]
-
-
-def answers(field: Field) -> tuple[object, ...]:
-    """Return all answers that a rater can give to a field with one answer, lowest first.
-
-    Raises:
-        InputError: The field has no such list (sets have none).
-    """
-    if isinstance(field, NominalField | OrdinalField | RelationField):
-        return field.categories
-    if isinstance(field, IntervalField):
-        step = (field.high - field.low) / INTERVAL_STEPS
-        return tuple(field.low + step * position for position in range(INTERVAL_STEPS + 1))
-    raise InputError(
-        Issue(
-            "only nominal, ordinal, interval and relation fields have one answer",
-            field.name,
-            value=field.type,
-        )
-    )
 
 
 def confusion(rater: Rater, field: Field) -> Floats:
@@ -258,7 +232,7 @@ def intensity_confusion(rater: Rater, field: MultilabelField) -> Floats:
     Returns:
         Shape (truth, answer), lowest intensity first; shape (0, 0) where no intensity is asked.
     """
-    size = len(_intensities(field))
+    size = len(intensity_scale(field))
     return _with_guesses(_ordered(size, rater.intensity_noise, 1.0), rater.mean_guess)
 
 
@@ -315,15 +289,6 @@ def _rates(rater: Rater, name: str) -> tuple[float, float]:
     return rater.false_alarm, dict(rater.weak_hits).get(name, rater.hit)
 
 
-def _intensities(field: MultilabelField) -> range:
-    return range(field.intensity[0], field.intensity[1] + 1) if field.intensity else range(0)
-
-
-def _stream(seed: int, *names: str) -> np.random.Generator:
-    """Return independent random numbers for each combination of names."""
-    return np.random.Generator(np.random.PCG64([seed, *(crc32(name.encode()) for name in names)]))
-
-
 def _pick(rows: Floats, uniforms: Floats) -> list[int]:
     """Pick one position of each row of probabilities, shape (n, answers), by a uniform number, shape (n,)."""
     # The last cumulative sum may miss 1 by rounding, so it is not compared.
@@ -336,12 +301,12 @@ def _session(rater: Rater, truths: Sequence[Answers], schema: LabelSchema, seed:
     usual = rater.pace * len(schema.fields)
     ratings: list[Answers] = [
         {"item": item, "rater": rater.name, "seconds": round(usual * (0.5 + uniform), 1)}
-        for item, uniform in enumerate(_stream(seed, rater.name).random(len(truths)).tolist())
+        for item, uniform in enumerate(random_stream(seed, rater.name).random(len(truths)).tolist())
     ]
     guesses = np.linspace(rater.guess_start, rater.guess_end, len(truths))
     # A relation is asked where the rater's own answers to its parts say so: those come first.
     for field in sorted(schema.fields, key=lambda one: isinstance(one, RelationField)):
-        rng = _stream(seed, rater.name, field.name)
+        rng = random_stream(seed, rater.name, field.name)
         for rating, uniform in zip(ratings, rng.random(len(truths)).tolist(), strict=True):
             rating[f"{field.name}_missing"] = _missing(rater, field, rating, schema, uniform)
         true = [truth[field.name] for truth in truths]
@@ -397,7 +362,7 @@ def _sets(
     rater: Rater, field: MultilabelField, true: Sequence[object], guesses: Floats, rng: np.random.Generator
 ) -> dict[str, list[object]]:
     """Mark a set for each item, with intensities where they are asked."""
-    size, members = len(field.values), [_members(field, truth) for truth in true]
+    size, members = len(field.values), [read_set(field, truth) for truth in true]
     is_true = np.array([[name in chosen for name in field.categories] for chosen in members]).reshape(
         -1, size
     )
@@ -429,66 +394,3 @@ def _sets(
 def _exclusive(field: MultilabelField, chosen: Mapping[str, int]) -> list[str]:
     """Return the answer when nothing was marked: the true exclusive value, else the first one, else none."""
     return [name for name in field.exclusive if name in chosen][:1] or list(field.exclusive[:1])
-
-
-def _members(field: MultilabelField, truth: object) -> dict[str, int]:
-    """Read a true set with its intensities; the lowest where the truth does not say."""
-    if isinstance(truth, Mapping):
-        return dict(truth)
-    low = field.intensity[0] if field.intensity else 1
-    return dict.fromkeys(truth, low) if isinstance(truth, Collection) else {}
-
-
-def _complete(truths: Sequence[Mapping[str, object]], schema: LabelSchema, seed: int) -> list[Answers]:
-    """Check the truths and draw plausible ones where a truth lacks a field."""
-    completed: list[Answers] = [{} for _ in truths]
-    issues: list[Issue] = []
-    for field in schema:
-        draws = _stream(seed, "truth", field.name).random((len(truths), 4))
-        for row, (truth, draw) in enumerate(zip(truths, draws.tolist(), strict=True), 1):
-            value = truth.get(field.name)
-            if value is None:
-                not_applicable = isinstance(field, RelationField) and field.name in truth
-                value = 0 if not_applicable else _plausible(field, draw)
-            elif not _is_valid(field, value):
-                known = field.categories if isinstance(field, CategoricalField) else answers(field)
-                issues.append(
-                    Issue(
-                        "this truth is not in the schema",
-                        row=row,
-                        column=field.name,
-                        value=value,
-                        choices=known,
-                    )
-                )
-            completed[row - 1][field.name] = value
-    if issues:
-        raise InputError(issues)
-    return completed
-
-
-def _is_valid(field: Field, value: object) -> bool:
-    """Say whether a truth is an answer that the schema allows."""
-    if isinstance(field, MultilabelField):
-        if isinstance(value, str) or not isinstance(value, Collection):
-            return False
-        members = _members(field, value)
-        alone = len(members) == 1 or not set(members) & set(field.exclusive)
-        strengths = set(members.values()) <= set(_intensities(field)) or field.intensity is None
-        return set(members) <= set(field.categories) and alone and strengths
-    if isinstance(field, IntervalField):
-        return isinstance(value, int | float) and field.low <= value <= field.high
-    return value in answers(field)
-
-
-def _plausible(field: Field, draw: Sequence[float]) -> object:
-    """Draw a truth: any answer is as likely as any other."""
-    if not isinstance(field, MultilabelField):
-        choices = answers(field)
-        return choices[int(draw[0] * len(choices))]
-    scale = _intensities(field) or range(1, 2)
-    members = {field.categories[int(draw[0] * len(field.values))]: scale[int(draw[1] * len(scale))]}
-    others = [name for name in field.categories if name not in field.exclusive]
-    if draw[2] < SECOND_VALUE and others and not set(members) & set(field.exclusive):
-        members.setdefault(others[int(draw[3] * len(others))], scale[0])
-    return members

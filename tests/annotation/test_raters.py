@@ -15,7 +15,7 @@ from annotation.aggregation.answers import Rows, read_answers
 from annotation.agreement.consensus import majority
 from annotation.rater_measures import _evidence_of_dependence, compare
 from annotation.raters import measure_raters, write_report
-from corpus.sample.embedded import create_sample
+from corpus.sample.packaged import create_sample
 from corpus.sample.raters import RATERS, simulate
 from schemas import load_schema
 from schemas.records import answer_columns

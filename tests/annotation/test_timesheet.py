@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.timesheet import csv_text, timesheet, works, write_timesheet
-from corpus.sample.embedded import create_sample
+from corpus.sample.packaged import create_sample
 from schemas.errors import InputError
 
 DAY = datetime(2026, 3, 5, 8, 0, tzinfo=UTC).timestamp()

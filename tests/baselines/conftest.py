@@ -13,7 +13,7 @@ import pytest
 from baselines.data import Split, to_split
 from corpus.build import build
 from corpus.hf_features import default_features, encoders
-from corpus.sample.embedded import create_sample
+from corpus.sample.packaged import create_sample
 from corpus.splits import split_project
 from schemas.definition import parse_schema
 from schemas.label_schema import LabelSchema

@@ -16,7 +16,7 @@ import pytest
 
 from corpus.build import build
 from corpus.publish import publish
-from corpus.sample.embedded import create_sample
+from corpus.sample.packaged import create_sample
 from corpus.splits import split_project
 from schemas.errors import InputError
 from schemas.project import Project

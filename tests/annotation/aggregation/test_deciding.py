@@ -28,7 +28,7 @@ from annotation.aggregation.ewe import evaluator_weights, ewe_score
 from annotation.aggregation.gaussian_raters import gaussian_raters
 from annotation.aggregation.median import median, median_score, signed_median
 from annotation.aggregation.votes import Votes
-from corpus.sample.embedded import create_sample
+from corpus.sample.packaged import create_sample
 from schemas import load_schema
 from schemas.errors import InputError
 from schemas.records import answer_columns, labels_schema

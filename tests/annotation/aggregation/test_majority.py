@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from annotation.aggregation import aggregate, aggregate_project, spread
-from corpus.sample.embedded import create_sample
+from corpus.sample.packaged import create_sample
 from schemas import load_schema
 from schemas.errors import InputError
 from schemas.records import answer_columns, labels_schema

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from corpus.sample.raters import RATERS, answers, confusion, intensity_confusion, simulate, value_rates
+from corpus.sample.raters import RATERS, confusion, intensity_confusion, simulate, value_rates
+from corpus.sample.truths import answers
 from schemas import InputError, load_schema
 from schemas.fields import AppliesWhen, MultilabelField, NominalField, RelationField, Text, Value
 from schemas.records import answer_columns
