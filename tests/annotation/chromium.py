@@ -1,0 +1,111 @@
+"""A headless Chromium that labels as people do: with keys and with the mouse."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from annotation.controls import Choice
+from tests.annotation.label_studio import unavailable
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Response
+
+SCREEN = {"width": 1366, "height": 768}
+LOST_KEYS = 700  # milliseconds; keys typed sooner after a submit are lost
+_NAMES = {"enter": "Enter", "space": "Space", "tab": "Tab", "ctrl": "Control", "shift": "Shift", "alt": "Alt"}
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the Chromium of this machine."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        unavailable("the pages in a browser", "there is no chromium on this machine")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        unavailable("the pages in a browser", error)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        browser.close()
+
+
+class Rater:
+    """A person at a browser, whose keys are counted.
+
+    Attributes:
+        page: The browser's page.
+        keys: Keys pressed since the task was opened; a chord counts as one.
+        clicks: Clicks since then.
+    """
+
+    def __init__(self, browser: Browser, url: str, email: str, password: str) -> None:
+        self.page: Page = browser.new_context(viewport=SCREEN).new_page()
+        self.url = url
+        self.keys = self.clicks = 0
+        self.page.goto(f"{url}/user/login/")
+        self.page.fill("input[name=email]", email)
+        self.page.fill("input[name=password]", password)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_url(lambda address: "/user/login" not in address)
+
+    def open(self, project: int) -> None:
+        """Start the stream of tasks of a project."""
+        self.page.goto(f"{self.url}/projects/{project}/data?labeling=1")
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the page takes keys."""
+        self.page.wait_for_selector(".keys", state="visible")
+        self.page.wait_for_timeout(LOST_KEYS)
+        self.keys = self.clicks = 0
+
+    def press(self, *keys: str) -> None:
+        """Press keys, named as in the configuration."""
+        for key in keys:
+            self.page.keyboard.press("+".join(self._name(part) for part in key.split("+")))
+            self.keys += 1
+
+    @staticmethod
+    def _name(part: str) -> str:
+        if part in _NAMES:
+            return _NAMES[part]
+        if part.isalpha() and len(part) == 1:
+            return f"Key{part.upper()}"
+        return f"Digit{part}" if part.isdigit() else part
+
+    def click(self, choice: Choice) -> None:
+        """Click a choice that is shown."""
+        hint = self.page.locator(
+            "sup", has_text=re.compile("^" + re.escape(f"[{','.join(choice.keys)}]") + "$")
+        )
+        self.page.locator(".lsf-choice", has=hint).locator("visible=true").click()
+        self.clicks += 1
+
+    def shown(self) -> list[str]:
+        """Return what the choices that are shown say, with their keys."""
+        return self.page.locator(".lsf-choice").locator("visible=true").all_inner_texts()
+
+    def submit(self, key: str = "ctrl+enter") -> None:
+        """Submit, and wait until the server has it."""
+        with self.page.expect_response(_is_submission) as got:
+            self.press(key)
+        assert got.value.ok, got.value.text()
+
+    def submit_by_mouse(self) -> None:
+        """Submit with Label Studio's own button."""
+        with self.page.expect_response(_is_submission) as got:
+            self.page.get_by_role("button", name="Submit", exact=False).first.click()
+            self.clicks += 1
+        assert got.value.ok, got.value.text()
+
+
+def _is_submission(answer: Response) -> bool:
+    return "/annotations" in answer.url and answer.request.method in ("POST", "PATCH")

@@ -1,0 +1,495 @@
+"""The generated pages in a real Label Studio and a real browser: what is pressed is what comes back."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+
+from annotation import hotkeys
+from annotation.controls import page_controls
+from annotation.labeling_config import labeling_config, turn_label
+from annotation.results import Reading, read_annotation
+from annotation.sheet import Design, Sheet
+from annotation.tasks import Dialogue, Turn, dialogue_task, media_url, read_dialogues, utterance_task
+from corpus.sample.embedded import create_sample
+from schemas import load_schema
+from schemas.answer_sampling import draw_answers
+from schemas.definition import parse_schema, shipped_definitions
+from schemas.label_schema import LabelSchema
+from schemas.records import Condition, Context
+from tests.annotation.chromium import SCREEN, Rater, chromium
+from tests.annotation.drawn_schemas import NAMES, label_schemas
+from tests.annotation.label_studio import Server, fresh_server, unavailable
+from tests.annotation.simulated_page import SimulatedPage, pressed, turn_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+AFFECT = load_schema("affect")
+RATER = ("rater@example.org", "a-rater-of-the-tests")
+SHEET = Sheet("pilot", "1.0.0", "1.0.0+abc", condition=Condition.TEXT, turns=8)
+DIALOGUES = replace(SHEET, design=Design.DIALOGUE, context=Context.FULL)
+SUBMIT_BAR = 718  # pixels from the top of the screen
+
+PLAIN = {
+    "sentiment": "neutral",
+    "emotion": ["neutral"],
+    "emotion_intensity": [1, 0, 0, 0, 0, 0, 0],
+    "sarcasm": "none",
+    "humor": "none",
+    "emotion_sentiment": None,
+    "emotion_sentiment_missing": "not_applicable",
+    "sarcasm_humor": None,
+    "sarcasm_humor_missing": "not_applicable",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with fresh_server(tmp_path_factory.mktemp("label-studio")) as running:
+        running.sign_up(*RATER)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def rater(server: Server, browser: Browser) -> Rater:
+    return Rater(browser, server.url, *RATER)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dialogue]:
+    """A short dialogue of the embedded sample in each language."""
+    project, _ = create_sample(tmp_path_factory.mktemp("sample") / "corpus")
+    found: dict[str, Dialogue] = {}
+    for dialogue in read_dialogues(project):
+        found.setdefault(dialogue.language or "", replace(dialogue, turns=dialogue.turns[:4]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def clips(server: Server) -> Path:
+    """A folder that the server serves, with a film of eight seconds and its sound."""
+    folder = server.data.parent / "media" / "clips"
+    colours = ["-f", "lavfi", "-i", "testsrc=size=320x180:rate=25:duration=8"]
+    tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=8"]
+    film = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    try:
+        for name, options in (
+            ("film.mp4", [*colours, *tone, *film]),
+            ("short.mp4", [*colours, *tone, *film, "-t", "1.5"]),
+            ("film.wav", tone),
+        ):
+            subprocess.run(["ffmpeg", "-y", "-loglevel", "error", *options, folder / name], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        unavailable("pages with sound and pictures", error)
+    return folder
+
+
+def make(server: Server, schema: LabelSchema, sheet: Sheet, tasks: list[dict[str, Any]]) -> int:
+    return server.project(
+        f"{schema.name} {sheet.design} {sheet.condition}", labeling_config(schema, sheet), tasks
+    )
+
+
+def read(server: Server, project: int, schema: LabelSchema) -> list[Reading]:
+    return [
+        read_annotation(annotation, task["data"], schema, rater="r1")
+        for annotation, task in server.annotations(project)
+    ]
+
+
+def same(row: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    assert {name: row[name] for name in expected} == expected
+
+
+def opinions(schema: LabelSchema, rows: int, seed: int) -> list[dict[str, Any]]:
+    """Draw complete answers: a page cannot be submitted with a question left open."""
+    found = draw_answers(schema, rows * 8, seed).to_pylist()
+    complete = [
+        row
+        for row in found
+        if all(row[f"{one.name}_missing"] in (None, "cannot_tell", "not_applicable") for one in schema)
+        and all(row[one.name] != [] for one in schema)
+    ]
+    return complete[:rows]
+
+
+# -- the server takes the pages ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", shipped_definitions())
+def test_the_server_accepts_every_page_of_a_shipped_schema(server: Server, name: str) -> None:
+    for design in Design:
+        for condition in Condition:
+            for language in ("zh", "en"):
+                sheet = replace(DIALOGUES, design=design, condition=condition, language=language)
+                server.accepts(labeling_config(load_schema(name), sheet))
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(schema=label_schemas())
+def test_the_server_accepts_the_pages_of_any_schema_and_their_tasks(
+    server: Server, schema: LabelSchema
+) -> None:
+    dialogue = Dialogue("d", (Turn("u0", "A", "one"), Turn("u1", "B", "two")))
+    make(server, schema, SHEET, [utterance_task(dialogue, 1, SHEET)])
+    make(server, schema, DIALOGUES, [dialogue_task(dialogue, DIALOGUES)])
+
+
+# -- what is pressed is what comes back --------------------------------------------------------------------
+
+
+def answer(rater: Rater, page: SimulatedPage, schema: LabelSchema, how: str) -> None:
+    """Do in the browser what was done on the simulated page, by keys or by mouse."""
+    if how == "keys":
+        rater.press(*page.pressed)
+        return
+    choices = {
+        choice.keys[0]: choice
+        for control in page_controls(schema)
+        if not control.hidden
+        for choice in control.choices
+    }
+    for key in page.pressed:
+        rater.click(choices[key])
+
+
+@pytest.mark.parametrize("how", ["keys", "mouse"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_utterances_of_the_sample(
+    server: Server, rater: Rater, sample: dict[str, Dialogue], language: str, how: str
+) -> None:
+    sheet, dialogue = replace(SHEET, language=language), sample[language]
+    project = make(
+        server,
+        AFFECT,
+        sheet,
+        [utterance_task(dialogue, index, sheet) for index in range(len(dialogue.turns))],
+    )
+    rater.open(project)
+    expected = []
+    for answers in opinions(AFFECT, len(dialogue.turns), seed=11):
+        page = SimulatedPage(labeling_config(AFFECT, sheet))
+        expected.append(pressed(page, AFFECT, answers))
+        answer(rater, page, AFFECT, how)
+        rater.submit() if how == "keys" else rater.submit_by_mouse()
+        assert (rater.clicks if how == "keys" else rater.keys) == 0
+        if len(expected) < len(dialogue.turns):
+            rater.ready()
+    readings = read(server, project, AFFECT)
+    assert [one.rows[0]["utterance_id"] for one in readings] == [turn.utterance_id for turn in dialogue.turns]
+    for reading, wanted in zip(readings, expected, strict=True):
+        assert not reading.quarantine
+        same(reading.rows[0], wanted)
+
+
+@pytest.mark.parametrize("how", ["keys", "mouse"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_dialogue_of_the_sample(
+    server: Server, rater: Rater, sample: dict[str, Dialogue], language: str, how: str
+) -> None:
+    sheet, dialogue = replace(DIALOGUES, language=language), sample[language]
+    project = make(server, AFFECT, sheet, [dialogue_task(dialogue, sheet)])
+    rater.open(project)
+    check_dialogue(server, rater, project, sheet, dialogue, how)
+
+
+def check_dialogue(
+    server: Server, rater: Rater, project: int, sheet: Sheet, dialogue: Dialogue, how: str
+) -> None:
+    expected = []
+    for number, answers in enumerate(opinions(AFFECT, len(dialogue.turns), seed=23), 1):
+        if how == "keys":
+            rater.press(hotkeys.NEXT_TURN)
+        elif sheet.condition is Condition.TEXT:
+            rater.page.locator(".htx-highlight").nth(number - 1).click()
+        else:
+            rater.page.get_by_text(turn_label(number), exact=True).first.click()
+        rater.page.wait_for_selector(f".cur:has-text({dialogue.turns[number - 1].text!r}) >> visible=true")
+        page = turn_page(labeling_config(AFFECT, sheet))
+        expected.append(pressed(page, AFFECT, answers))
+        answer(rater, page, AFFECT, how)
+    rater.submit() if how == "keys" else rater.submit_by_mouse()
+    [reading] = read(server, project, AFFECT)
+    assert not reading.quarantine
+    assert [row["utterance_id"] for row in reading.rows] == [turn.utterance_id for turn in dialogue.turns]
+    for row, wanted in zip(reading.rows, expected, strict=True):
+        same(row, wanted)
+
+
+@pytest.mark.parametrize("name", ["cmma", "mosei", "iemocap"])
+def test_utterances_under_other_schemas(
+    server: Server, rater: Rater, sample: dict[str, Dialogue], name: str
+) -> None:
+    schema, dialogue = load_schema(name), sample["zh"]
+    project = make(server, schema, SHEET, [utterance_task(dialogue, index, SHEET) for index in range(2)])
+    rater.open(project)
+    expected = []
+    for answers in opinions(schema, 2, seed=3):
+        page = SimulatedPage(labeling_config(schema, SHEET))
+        expected.append(pressed(page, schema, answers))
+        answer(rater, page, schema, "keys")
+        rater.submit()
+        if len(expected) < 2:
+            rater.ready()
+    for reading, wanted in zip(read(server, project, schema), expected, strict=True):
+        assert not reading.quarantine
+        same(reading.rows[0], wanted)
+
+
+@pytest.mark.parametrize("how", ["keys", "mouse"])
+def test_names_that_break_pages(server: Server, rater: Rater, how: str) -> None:
+    values = {name: {"title": {"en": name, "zh": f"{name}？"}} for name in NAMES}
+    definition = {
+        "name": "nasty",
+        "version": "1",
+        "title": {"en": "x", "zh": "x"},
+        "description": {"en": "x", "zh": "x"},
+        "fields": {
+            "one": {
+                "type": "nominal",
+                "title": {"en": "$one", "zh": "$one"},
+                "absent": ["a,b"],
+                "values": values,
+            },
+            "many": {
+                "type": "multilabel",
+                "title": {"en": "many", "zh": "many"},
+                "absent": ["a,b"],
+                "exclusive": ["a,b"],
+                "values": values,
+            },
+        },
+    }
+    schema = parse_schema(yaml.safe_dump(definition, allow_unicode=True, sort_keys=False))
+    dialogue = Dialogue("d", tuple(Turn(f"u{number}", "A", f"<b>{number}</b> $x") for number in range(6)))
+    sheet = replace(SHEET, language="en")
+    project = make(server, schema, sheet, [utterance_task(dialogue, index, sheet) for index in range(6)])
+    rater.open(project)
+    expected = []
+    for answers in opinions(schema, 6, seed=9):
+        page = SimulatedPage(labeling_config(schema, sheet))
+        expected.append(pressed(page, schema, answers))
+        answer(rater, page, schema, how)
+        rater.submit()
+        if len(expected) < 6:
+            rater.ready()
+    for reading, wanted in zip(read(server, project, schema), expected, strict=True):
+        assert not reading.quarantine
+        same(reading.rows[0], wanted)
+
+
+# -- budget, screen, keys -----------------------------------------------------------------------------------
+
+
+def test_the_budget_of_keys(server: Server, rater: Rater, sample: dict[str, Dialogue], clips: Path) -> None:
+    sheet = replace(SHEET, condition=Condition.FULL)
+    clip = media_url("clips/short.mp4")
+    project = make(
+        server, AFFECT, sheet, [utterance_task(sample["zh"], index, sheet, clip) for index in range(2)]
+    )
+    serve(server, project, clips)
+    rater.open(project)
+    rater.press(hotkeys.PLAY)
+    rater.press(hotkeys.PLAIN_CASE, "5", "t", "g")
+    rater.submit()
+    assert rater.keys == 6
+    assert rater.clicks == 0
+    rater.ready()
+    # Two emotions with their strength, sarcasm, humor, both relations, one flag.
+    rater.press(hotkeys.PLAY)
+    rater.press("c", "shift+5", "shift+q", "n", "shift+2", "7", "o", "k", "shift+l", "shift+v", "shift+d")
+    rater.submit()
+    assert rater.keys == 13
+    plain, rich = read(server, project, AFFECT)
+    same(plain.rows[0], PLAIN | {"valence": 5.0, "arousal": 5.0, "dominance": 5.0, "flags": []})
+    assert plain.plain == [sample["zh"].turns[0].utterance_id]
+    same(
+        rich.rows[0],
+        {
+            "sentiment": "positive",
+            "emotion": ["joy", "anger"],
+            "emotion_intensity": [0, 2, 0, 1, 0, 0, 0],
+            "sarcasm": "sarcastic",
+            "humor": "humorous",
+            "valence": 7.0,
+            "arousal": 8.0,
+            "dominance": 8.0,
+            "emotion_sentiment": 2,
+            "sarcasm_humor": 1,
+            "flags": ["inaudible"],
+        },
+    )
+
+
+def check_fits(rater: Rater) -> None:
+    """Check that nothing of a page lies below the submit bar or beyond the right edge."""
+    box = rater.page.locator(".g").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= SUBMIT_BAR
+    assert box["x"] + box["width"] <= SCREEN["width"]
+    ends = rater.page.locator(".lsf-choice").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= SCREEN["width"], "a choice is cut off"
+
+
+@pytest.mark.parametrize("design", list(Design))
+def test_a_long_dialogue_with_a_film_fits_on_one_screen(
+    server: Server, rater: Rater, clips: Path, design: Design
+) -> None:
+    long = "这句话相当长，长到在左边的一栏里要占好几行，用来看看版面会不会被撑开。" * 4
+    dialogue = Dialogue("d", tuple(Turn(f"u{n}", "王芳", long, n * 0.2, n * 0.2 + 0.2) for n in range(30)))
+    sheet = replace(DIALOGUES, design=design, condition=Condition.FULL, turns=30)
+    url = media_url("clips/film.mp4")
+    task = (
+        dialogue_task(dialogue, sheet, url)
+        if design is Design.DIALOGUE
+        else utterance_task(dialogue, 15, sheet, url)
+    )
+    project = make(server, AFFECT, sheet, [task])
+    serve(server, project, clips)
+    rater.open(project)
+    if design is Design.DIALOGUE:
+        rater.press(hotkeys.NEXT_TURN)
+    rater.press("c", "n")  # both relations are asked
+    rater.page.wait_for_timeout(500)
+    check_fits(rater)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", shipped_definitions())
+def test_a_page_fits_on_one_screen(
+    server: Server, rater: Rater, sample: dict[str, Dialogue], name: str, language: str
+) -> None:
+    schema, sheet = load_schema(name), replace(SHEET, language=language)
+    rater.open(make(server, schema, sheet, [utterance_task(sample[language], 3, sheet)]))
+    if name == "affect":
+        rater.press("c", "n")  # both relations are asked
+    check_fits(rater)
+
+
+def test_nothing_is_pre_filled_and_an_empty_page_cannot_be_submitted(
+    server: Server, rater: Rater, sample: dict[str, Dialogue]
+) -> None:
+    project = make(server, AFFECT, SHEET, [utterance_task(sample["zh"], 0, SHEET)])
+    rater.open(project)
+    assert rater.page.locator(".ant-checkbox-wrapper-checked").count() == 0
+    rater.press(hotkeys.SUBMIT)
+    rater.page.get_by_text("请选择“情感极性”").wait_for()
+    assert not server.annotations(project)
+
+
+def test_a_set_cannot_be_left_open(server: Server, rater: Rater, sample: dict[str, Dialogue]) -> None:
+    project = make(server, AFFECT, SHEET, [utterance_task(sample["zh"], 0, SHEET)])
+    rater.open(project)
+    rater.press("x", "b", "shift+1", "5", "t", "g", hotkeys.SUBMIT)
+    rater.page.get_by_text("请选择“情绪”").wait_for()
+    assert not server.annotations(project)
+
+
+def test_u_and_backspace_do_not_lose_the_turn(
+    server: Server, rater: Rater, sample: dict[str, Dialogue]
+) -> None:
+    project = make(server, AFFECT, DIALOGUES, [dialogue_task(sample["zh"], DIALOGUES)])
+    rater.open(project)
+    rater.press(hotkeys.NEXT_TURN)
+    shown = rater.shown()
+    assert shown
+    rater.press("u", "Backspace")
+    assert rater.shown() == shown
+    assert rater.page.locator(".htx-highlight").count() == len(sample["zh"].turns)
+
+
+def test_a_skipped_task_comes_back_as_skipped(
+    server: Server, rater: Rater, sample: dict[str, Dialogue]
+) -> None:
+    project = make(server, AFFECT, SHEET, [utterance_task(sample["zh"], 0, SHEET)])
+    rater.open(project)
+    rater.press("c")
+    rater.submit(hotkeys.SKIP)
+    [reading] = read(server, project, AFFECT)
+    assert reading.rows[0]["status"] == "skipped"
+    assert reading.rows[0]["sentiment"] is None
+
+
+# -- sound and pictures -------------------------------------------------------------------------------------
+
+FILM = Dialogue(
+    "film", tuple(Turn(f"film_{n}", "王芳", f"第{n}句话", 2.0 * n, 2.0 * n + 2) for n in range(4)), "zh"
+)
+PLAYER = (
+    "[...document.querySelectorAll('video,audio')].map(one => [one.currentTime, one.paused, one.muted])[0]"
+)
+
+
+def serve(server: Server, project: int, clips: Path) -> None:
+    """Have the server serve the clips to the raters of a project."""
+    storage = {"project": project, "path": str(clips), "use_blob_urls": True, "title": "clips"}
+    server.api("POST", "/api/storages/localfiles/", storage)
+
+
+@pytest.mark.parametrize("condition", [Condition.FULL, Condition.VIDEO, Condition.AUDIO])
+def test_one_key_plays_the_clip_and_at_its_end_again(
+    server: Server, rater: Rater, clips: Path, condition: Condition
+) -> None:
+    sheet = replace(SHEET, condition=condition)
+    project = make(server, AFFECT, sheet, [utterance_task(FILM, 2, sheet, media_url("clips/short.mp4"))])
+    serve(server, project, clips)
+    rater.open(project)
+    rater.press(hotkeys.PLAY)
+    rater.page.wait_for_function(f"({PLAYER})[0] >= 1.4 && ({PLAYER})[1]")
+    rater.press(hotkeys.PLAY)
+    rater.page.wait_for_function(f"({PLAYER})[0] < 1 && !({PLAYER})[1]")
+    assert rater.page.evaluate(PLAYER)[2] is (condition is Condition.VIDEO)
+    words = rater.page.inner_text("body")
+    assert ("第1句话" in words) == ("第2句话" in words) == (condition is Condition.FULL)
+    assert "第3句话" not in words
+
+
+@pytest.mark.parametrize(
+    ("condition", "how"),
+    [
+        (Condition.FULL, "keys"),
+        (Condition.FULL, "mouse"),
+        (Condition.VIDEO, "keys"),
+        (Condition.AUDIO, "keys"),
+    ],
+)
+def test_a_dialogue_with_its_recording(
+    server: Server, rater: Rater, clips: Path, condition: Condition, how: str
+) -> None:
+    sheet = replace(DIALOGUES, condition=condition)
+    url = media_url("clips/film.wav" if condition is Condition.AUDIO else "clips/film.mp4")
+    project = make(server, AFFECT, sheet, [dialogue_task(FILM, sheet, url)])
+    serve(server, project, clips)
+    rater.open(project)
+    if how == "keys":
+        # Enter plays the selected turn, and stops at its end.
+        rater.press(hotkeys.NEXT_TURN, hotkeys.NEXT_TURN, hotkeys.PLAY)
+        rater.page.wait_for_function(f"({PLAYER})[0] > 2.2 && !({PLAYER})[1]")
+        rater.page.wait_for_function(f"({PLAYER})[0] > 3.8 && ({PLAYER})[1]")
+        assert rater.page.evaluate(PLAYER)[0] < 4.2
+        rater.open(project)
+    texts = (
+        []
+        if condition is Condition.FULL
+        else [f"王芳：（请{'听' if condition is Condition.AUDIO else '看'}）"]
+    )
+    shown = replace(
+        FILM, turns=tuple(replace(turn, text=texts[0] if texts else turn.text) for turn in FILM.turns)
+    )
+    check_dialogue(server, rater, project, sheet, shown, how)
