@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test check bench clean
+.PHONY: env demo test check bench sample clean
 
 env: $(STAMP)
 
@@ -26,9 +26,15 @@ demo: env
 	$(BIN)/corpus split --project demo
 	$(BIN)/corpus build --project demo
 	$(BIN)/corpus report --project demo
+	@test -d demo/runs/majority || $(BIN)/baselines train majority demo/dataset --out demo/runs/majority
+	@test -d demo/runs/tfidf || $(BIN)/baselines train tfidf-logistic demo/dataset --out demo/runs/tfidf
+	$(BIN)/baselines evaluate demo/runs/majority demo/dataset >/dev/null
+	$(BIN)/baselines evaluate demo/runs/tfidf demo/dataset >/dev/null
+	cd demo/runs && ../../$(BIN)/baselines compare majority tfidf
 	@echo
-	@echo "The dataset is in demo/dataset, the report in demo/reports/report.html. Load the dataset with"
-	@echo "    $(BIN)/python -c 'from datasets import load_dataset; print(load_dataset(\"demo/dataset\"))'"
+	@echo "The dataset is in demo/dataset, the report in demo/reports/report.html. Load the dataset in $(BIN)/python with"
+	@echo
+	@echo 'from datasets import load_dataset; load_dataset("demo/dataset")'
 
 # Style, types and layers first: they fail fastest.
 check: env
@@ -43,6 +49,12 @@ test: check
 bench: env
 	$(BIN)/python benchmarks/build.py
 	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/aggregation.py
+	$(BIN)/python -m benchmarks.sample
+
+# Makes the packaged sample anew; needs eSpeak NG.
+sample: env
+	$(BIN)/python -m benchmarks.sample --package
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -91,10 +90,8 @@ def _start(command: str) -> None:
             sys.stdout.flush()
     except InputError as error:
         _fail([{"text": str(issue), **vars(issue)} for issue in error.issues])
-    except BrokenPipeError:
-        # The reader of a pipe went away (| head): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except BrokenPipeError:  # what was still to be flushed
+        import_module("schemas.command_line").nobody_reads()
     except OSError as error:
         full = " (is the disk full?)" if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else ""
         place = f"{error.filename}: " if error.filename else ""

@@ -118,14 +118,20 @@ def compare(
     if as_json:
         print_json(dataclasses.asdict(comparison))
         return
-    table = Table("field", "metric", *comparison.runs)
+    known = any(row.best_possible for row in comparison.rows)
+    best = ("text", "all") if known else ()
+    table = Table("field", "metric", *comparison.runs, *(f"best possible\nfrom {seen}" for seen in best))
     last = None
     for row in comparison.rows:
         if last not in (None, row.field):
             table.add_section()
-        table.add_row("" if row.field == last else row.field, row.metric, *(_cell(one) for one in row.scores))
+        ceiling = (f"{row.best_possible[seen]:.3f}" if row.best_possible else "" for seen in best)
+        name = "" if row.field == last else row.field
+        table.add_row(name, row.metric, *(_cell(one) for one in row.scores), *ceiling)
         last = row.field
     console.print(table)
+    if known:
+        console.print("best possible: against the truth of this generated corpus, the dialogue so far seen")
 
 
 def _cell(score: Score) -> str:

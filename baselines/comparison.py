@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,13 @@ class Row:
         field: Name of the field.
         metric: Name of the metric.
         scores: One of each run.
+        best_possible: Of a generated corpus, the best possible scores from ``text`` and from ``all``.
     """
 
     field: str
     metric: str
     scores: tuple[Score, ...]
+    best_possible: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,16 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         raise InputError(issues)
     evaluations = list(found.values())
     types = {name: one["type"] for each in evaluations for name, one in each["fields"].items()}
+    best = evaluations[0]["best_possible"] if evaluations else {}
     rows = tuple(
-        Row(name, metric, tuple(_score(one, name, metric) for one in evaluations))
+        Row(
+            name,
+            metric,
+            tuple(_score(one, name, metric) for one in evaluations),
+            best.get(name, {}).get(metric, {}),
+        )
         for name, kind in types.items()
-        for metric in SHOWN[kind]
+        for metric in dict.fromkeys((*SHOWN[kind], *best.get(name, {})))
     )
     return Comparison(tuple(found), tuple(one["model"] for one in evaluations), rows)
 

@@ -7,6 +7,7 @@ by one, by the names of their files: whoever reads ``train`` never opens the fil
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ Shape (rows, values): booleans (multilabel).
 
 SCHEMA = "schema.yaml"
 PROVENANCE = "provenance.json"
+BEST_POSSIBLE = "bayes.json"
 CONFIGURATION = "default"
 _TEXTS = ("utterance_id", "dialogue_id", "text")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -86,11 +88,14 @@ class Description:
         schema: Its label schema.
         schema_text: The definition it was read from.
         digest: Digest of all that it was built from, as in the header of its card.
+        best_possible: Of a generated corpus, the best possible scores by field and metric: ``text`` from the
+            text of the dialogue so far, ``all`` from all modalities of the dialogue so far.
     """
 
     schema: LabelSchema
     schema_text: str
     digest: str
+    best_possible: Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,25 @@ def describe(dataset: str | Path) -> Description:
     text = paths[SCHEMA].read_text("utf-8-sig")
     provenance = paths[PROVENANCE].read_text("utf-8").strip()
     digest = hashlib.sha256(provenance.encode()).hexdigest()
-    return Description(parse_schema(text, f"{dataset}/{SCHEMA}"), text, digest)
+    best = folder / BEST_POSSIBLE if folder else _download(str(dataset), BEST_POSSIBLE)
+    known = _best_possible(best) if best is not None and best.is_file() else {}
+    return Description(parse_schema(text, f"{dataset}/{SCHEMA}"), text, digest, known)
+
+
+def _best_possible(path: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Read the accuracies, under the names of the metrics here.
+
+    Errors of numbers are left out: decided numbers are means of raters and lie nearer to the middle than the
+    truth, so an error against them can be smaller than the best possible one against the truth.
+    """
+    metrics = {"accuracy": "accuracy", "exact_set": "exact_match"}
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for measure, by_seen in json.loads(path.read_text("utf-8"))["measures"].items():
+        field, _, metric = measure.partition("/")
+        if metric in metrics:
+            seen = {"text": by_seen["text/past"]["value"], "all": by_seen["all/past"]["value"]}
+            found.setdefault(field, {})[metrics[metric]] = seen
+    return found
 
 
 def read_split(

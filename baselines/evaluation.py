@@ -35,6 +35,7 @@ class Evaluation:
         utterances: Utterances of the test split.
         intervals: How the intervals were made.
         fields: By field.
+        best_possible: Of a generated corpus, the best possible scores; see `Description`.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Evaluation:
     utterances: int
     intervals: Mapping[str, Any]
     fields: Mapping[str, FieldScores]
+    best_possible: Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 def evaluate(
@@ -78,6 +80,7 @@ def evaluate(
         len(test),
         {"resampled": "dialogues", "method": "percentile", "level": 0.95, "n_boot": n_boot, "seed": seed},
         score_split(model, test, n_boot=n_boot, seed=seed),
+        description.best_possible,
     )
     write_json(Path(run) / EVALUATION, dataclasses.asdict(evaluation))
     return evaluation

@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow.compute as pc
 import yaml
 
-from corpus.hf_features import SPLIT_ORDER
+from corpus.sample.bayes import markdown
 from schemas import project as folder
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
 from schemas.project import Project
+from schemas.records import SPLIT_NAMES
 from schemas.tables import read_table
 
 Rows = Mapping[str, Mapping[str, int]]
@@ -68,7 +69,7 @@ def _header(project: Project, rows: Rows, digest: str) -> dict[str, Any]:
             "description": f"built from {digest}",
             "data_files": [
                 {"split": split, "path": f"{name}/{split}-*.parquet"}
-                for split in SPLIT_ORDER
+                for split in SPLIT_NAMES
                 if split in splits
             ],
         }
@@ -92,7 +93,7 @@ def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
         yield 'ratings = load_dataset("PATH_OR_NAME", "annotations")     # a row a rating'
     yield "```\n"
     yield "## Size\n"
-    present = [split for split in SPLIT_ORDER if split in rows["default"]]
+    present = [split for split in SPLIT_NAMES if split in rows["default"]]
     yield f"| configuration | {' | '.join(present)} |\n|---|{'---:|' * len(present)}"
     for name, splits in rows.items():
         yield f"| {name} | {' | '.join(f'{splits.get(split, 0):,}' for split in present)} |"
@@ -102,6 +103,7 @@ def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
     for one in schema:
         yield from _field(one)
     yield from _agreement(project)
+    yield from _best_possible(project)
     yield "## Sources\n"
     for name, about in settings.sources.items():
         yield f"### {name}\n"
@@ -141,6 +143,19 @@ def _field(one: Field) -> Iterator[str]:
             meaning = f": {value.definition.en} / {value.definition.zh}" if value.definition else ""
             yield f"- `{value.name}` ({value.title.en} / {value.title.zh}){meaning}"
     yield ""
+
+
+def _best_possible(project: Project) -> Iterator[str]:
+    """Print the best possible scores of a generated corpus, whose truth is known."""
+    path = project.path("truth/bayes.json")
+    if path.exists():
+        yield "## Best possible scores\n"
+        yield (
+            "This corpus was generated, so the best that any model can reach against its *truth* is known"
+            " (Bayes-optimal, by Monte Carlo), by what the model sees. Scores against decided labels can"
+            " differ: raters err.\n"
+        )
+        yield markdown(json.loads(path.read_text("utf-8"))) + "\n"
 
 
 def _agreement(project: Project) -> Iterator[str]:

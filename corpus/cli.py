@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,9 @@ from rich.table import Table
 
 from schemas.command_line import UP_TO_DATE, JsonOption, ProjectOption, application, console, print_json
 from schemas.errors import InputError, Issue
+
+if TYPE_CHECKING:  # brings pyarrow
+    from corpus.importers import Imported
 
 app = application("Import, check, split, build and publish a dialogue corpus of perceived affect.")
 
@@ -31,7 +34,7 @@ def init(
             raise InputError(Issue("the sample has the schema affect; leave --schema out", value=schema))
 
         project, imported = create_sample(directory)
-        _report_import(dataclasses.asdict(imported), as_json)
+        _report_import(imported, as_json)
         return
     from schemas.project import Project
 
@@ -64,51 +67,34 @@ def import_(
     imported = import_source(
         Project(project), format_name, sources, name=name, field=field, columns=column or []
     )
-    _report_import(dataclasses.asdict(imported) if imported else None, as_json)
+    _report_import(imported, as_json)
 
 
-def _report_import(imported: dict[str, Any] | None, as_json: bool) -> None:
+def _report_import(imported: Imported | None, as_json: bool) -> None:
     if imported is None:
         print_json({"changed": False}) if as_json else console.print(UP_TO_DATE)
         return
-    tables = {key: rows.num_rows for key, rows in imported.pop("tables").items()}
+    tables = {key: rows.num_rows for key, rows in imported.tables.items()}
     if as_json:
-        print_json({"changed": True, **imported, "tables": tables})
+        # Not dataclasses.asdict: it would copy the tables.
+        print_json({"changed": True, **vars(imported), "tables": tables})
         return
-    for note in imported["notes"]:
+    for note in imported.notes:
         console.print(f"  {note}", style="dim", highlight=False, markup=False)
-    ignored = sum(imported["rows_ignored"].values())
+    ignored = sum(imported.rows_ignored.values())
     console.print(
-        f"{imported['rows_read']:,} rows read = {imported['rows_imported']:,} imported"
-        f" + {imported['rows_quarantined']:,} quarantined + {ignored:,} ignored"
+        f"{imported.rows_read:,} rows read = {imported.rows_imported:,} imported"
+        f" + {imported.rows_quarantined:,} quarantined + {ignored:,} ignored"
     )
-    table = Table("table", "rows", title=f"Source {escape(imported['source'])}")
+    table = Table("table", "rows", title=f"Source {escape(imported.source)}")
     table.columns[1].justify = "right"
     for key, rows in tables.items():
         table.add_row(key, f"{rows:,}")
     console.print(table)
-    for reason, count in imported["cells"].items():
+    for reason, count in imported.cells.items():
         console.print(f"  [yellow]{count:,}[/] {escape(reason)}", highlight=False)
-    if imported["cells"]:
+    if imported.cells:
         console.print("  listed with their original values in reports/quarantine.parquet")
-
-
-@app.command()
-def sample(
-    directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
-    dialogues: Annotated[int, typer.Option(min=1, help="How many dialogues.")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
-    languages: Annotated[str, typer.Option(help="Languages of the dialogues.")] = "zh,en",
-    features_only: Annotated[
-        bool, typer.Option("--features-only", help="Feature vectors in place of recordings: no eSpeak NG.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Generate a simulated corpus with a known truth: recordings, subtitles, simulated raters."""
-    from corpus.sample.generate import generate
-
-    made = generate(directory, dialogues, seed, languages.split(","), features_only)
-    _report_import(dataclasses.asdict(made), as_json)
 
 
 @app.command()
@@ -126,7 +112,7 @@ def check(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
         table = Table.grid(padding=(0, 1))
         for one in findings:
             severity = f"[{colours[one.severity]}]{one.severity}[/]"
-            table.add_row(severity, f"[bold]{one.check}[/] {escape(one.message)}")
+            table.add_row(severity, f"[bold]{one.check}[/]: {escape(one.message)}")
         console.print(table)
         console.print(f"{len(findings)} findings, {errors} of them errors; reports/check.json has examples")
     raise typer.Exit(1 if errors else 0)
@@ -253,7 +239,8 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
         return
     colours = {"missing": "dim", "current": "green", "stale": "yellow"}
     table = Table("table", "state", "rows", "made by")
-    table.columns[0].overflow = table.columns[1].overflow = "fold"
+    table.columns[0].no_wrap = True
+    table.columns[1].overflow = "fold"
     table.columns[2].justify = "right"
     for one in found:
         state = f"[{colours[one.state]}]{one.state}[/]"

@@ -13,7 +13,6 @@ from schemas.records import annotations_schema, answer_columns, decided_columns
 if TYPE_CHECKING:  # takes seconds to import
     from datasets import Features
 
-SPLIT_ORDER = ("train", "validation", "test")
 _UTTERANCE = {
     "utterance_id": "string",
     "dialogue_id": "string",

@@ -24,7 +24,7 @@ class Publication:
     Attributes:
         target: The folder or repository.
         files: Size in bytes of every file, by name.
-        private: Whether the repository is private (None for folders).
+        private: Whether the repository is private, or would be if it is new (None for folders).
         done: False for a dry run.
     """
 
@@ -41,12 +41,13 @@ def publish(dataset: Path, target: str, *, public: bool = False, dry_run: bool =
         dataset: The dataset folder. Where it lies in its project, the project is asked whether the dataset is
             up to date and who its raters are.
         target: ``hub:ORG/NAME`` or a folder that is new, empty or an earlier publication.
-        public: Make a new Hub repository public; by default it is private.
+        public: Make a new Hub repository public; by default it is private. Without it nothing goes to a
+            repository that is public already.
         dry_run: Only say what would be published.
 
     Raises:
         InputError: Nothing is built, the build is out of date, somebody's identity stands in it, the target
-            folder holds something else, or the Hub refuses.
+            is no name or a folder that holds something else, or the Hub refuses.
     """
     if not (dataset / PUBLISHED_MARK).is_file():
         raise InputError(Issue("this is no dataset folder; 'corpus build' makes one", str(dataset)))
@@ -65,9 +66,8 @@ def publish(dataset: Path, target: str, *, public: bool = False, dry_run: bool =
         if path.is_file()
     }
     if target.startswith(HUB):
-        if not dry_run:
-            _to_hub(dataset, target.removeprefix(HUB), private=not public)
-        return Publication(target, files, not public, not dry_run)
+        private = _to_hub(dataset, target.removeprefix(HUB), private=not public, dry_run=dry_run)
+        return Publication(target, files, private, not dry_run)
     _to_folder(dataset, Path(target), dry_run=dry_run)
     return Publication(target, files, None, not dry_run)
 
@@ -113,14 +113,26 @@ def _to_folder(source: Path, target: Path, *, dry_run: bool) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _to_hub(source: Path, name: str, *, private: bool) -> None:
-    """Upload in one commit; the token is that of the environment (HF_TOKEN) or of the Hub's own login."""
+def _to_hub(source: Path, name: str, *, private: bool, dry_run: bool) -> bool:
+    """Upload in one commit; the token is that of the environment (HF_TOKEN) or of the Hub's own login.
+
+    Returns:
+        Whether the repository is private; of a dry run, whether it would be.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalTokenNotFoundError
+    from huggingface_hub.utils import validate_repo_id
 
     api = HfApi()
     try:
+        validate_repo_id(name)
+        if dry_run:
+            return private
         api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
+        is_private = bool(api.repo_info(name, repo_type="dataset").private)
+        if private and not is_private:
+            message = "this repository is public already; say --public to publish there, or make it private"
+            raise InputError(Issue(message, value=name))
         api.upload_folder(
             repo_id=name,
             repo_type="dataset",
@@ -140,3 +152,4 @@ def _to_hub(source: Path, name: str, *, private: bool) -> None:
         raise InputError(Issue("no token: set HF_TOKEN, or run 'hf auth login'", value=name)) from None
     except (HTTPError, ConnectionError) as error:
         raise InputError(Issue(f"the Hub cannot be reached: {error}", value=name)) from None
+    return is_private

@@ -6,7 +6,7 @@ One self-contained HTML page, in English or Chinese, for people who will annotat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -16,17 +16,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotation import page, pictures
-from corpus.checks import check
-from corpus.hf_features import SPLIT_ORDER
+from corpus.checks import Severity, check
 from schemas import project as folder
 from schemas.errors import InputError, Issue
-from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField, Text
+from schemas.fields import (
+    LANGUAGES,
+    CategoricalField,
+    Field,
+    IntervalField,
+    MultilabelField,
+    RelationField,
+    Text,
+)
 from schemas.project import Project
+from schemas.records import SPLIT_NAMES
 from schemas.tables import read_table
 
 REPORT = "reports/report.html"
-LANGUAGES = ("en", "zh")
+AGREEMENT = "reports/agreement.json"
 BINS = 16
+
+Say = Callable[..., str]
+"""Gives a wording in the language of the page by its key, with the values that stand in it."""
 
 _WORDS: Mapping[str, Text] = {
     "lead": Text("What is in the corpus, and what is known of its quality.", "语料内容与质量概览。"),
@@ -41,13 +52,22 @@ _WORDS: Mapping[str, Text] = {
     ),
     "size": Text("Size", "规模"),
     "labels": Text("Decided labels", "确定标签"),
-    "labels_from": Text("From {name}.", "来自 {name}。"),
+    "labels_from": Text("They are those of {name}.", "取自 {name}。"),
+    "by_source": Text("By source", "按来源"),
+    "by_severity": Text(
+        "{error} errors, {warning} warnings, {info} remarks",
+        "{error} 个错误，{warning} 个警告，{info} 条提示",
+    ),
     "findings": Text("Findings of the checks", "检查结果"),
     "no_findings": Text("The checks found nothing.", "检查未发现问题。"),
     "agreement": Text("Agreement", "标注一致性"),
     "agreement_why": Text(
         "Krippendorff's alpha with a 95% interval that resamples dialogues; agreement.html has the rest.",
         "Krippendorff α 及按对话重采样的 95% 区间；详见 agreement.html。",
+    ),
+    "agreement_old": Text(
+        "What was measured is out of date; run 'annotation agreement' again.",
+        "已有的一致性结果已过期，请重新运行 annotation agreement。",
     ),
     "source": Text("source", "来源"),
     "dialogues": Text("dialogues", "对话"),
@@ -98,10 +118,10 @@ def report(project: Project, language: str = "en") -> Path:
     sheet.section(say("size"), *_size(project, say))
     if project.label_files():
         name = project.labels_built()
-        about = [say("labels_from", name=Path(name).stem), say("perceived")]
+        about = [say("labels_from", name=name), say("perceived")]
         sheet.section(say("labels"), " ".join(about), *_labels(project, name, language, say))
-    if project.has("reports/agreement.json"):
-        sheet.section(say("agreement"), say("agreement_why"), _agreement(project, language))
+    if project.has(AGREEMENT):
+        sheet.section(say("agreement"), *_agreement(project, language, say))
     sheet.section(say("findings"), *_findings(project, say))
     with project.writing("corpus report") as staging:
         path = staging / REPORT
@@ -118,7 +138,7 @@ def _simulated(project: Project) -> tuple[int, int]:
     return sum(dict(one).get("simulated") == "true" for one in attributes), len(attributes)
 
 
-def _size(project: Project, say: Any) -> Iterator[Element]:  # noqa: ANN401 - a function of words
+def _size(project: Project, say: Say) -> Iterator[Element]:
     columns = ["dialogue_id", "speaker_id", "start", "end", "context_only"]
     utterances = read_table(project.path(folder.UTTERANCES), columns)
     dialogues = read_table(project.path(folder.DIALOGUES), ["dialogue_id", "source", "language"])
@@ -135,28 +155,30 @@ def _size(project: Project, say: Any) -> Iterator[Element]:  # noqa: ANN401 - a 
                 mine.num_rows,
                 int(pc.sum(pc.invert(mine.column("context_only"))).as_py()),
                 int(pc.count_distinct(mine.column("speaker_id")).as_py()),
-                None if spoken is None else round(spoken / 3600, 2),
+                page.estimate(None if spoken is None else spoken / 3600, digits=1),
             ]
         )
     heads = [say(key) for key in ("source", "dialogues", "utterances", "rated", "speakers", "hours")]
     yield page.table(
-        say("size"), [page.Column(heads[0]), *(page.Column(one, numeric=True) for one in heads[1:])], rows
+        say("by_source"),
+        [page.Column(heads[0]), *(page.Column(one, numeric=True) for one in heads[1:])],
+        rows,
     )
     if project.has(folder.SPLITS):
         yield _splits(project, utterances, say)
 
 
-def _splits(project: Project, utterances: pa.Table, say: Any) -> Element:  # noqa: ANN401
+def _splits(project: Project, utterances: pa.Table, say: Say) -> Element:
     splits = read_table(project.path(folder.SPLITS), ["dialogue_id", "split"])
     place = pc.index_in(utterances.column("dialogue_id"), value_set=splits.column("dialogue_id"))
     of_utterance = splits.column("split").take(place)
-    counts = {name: int(pc.sum(pc.equal(of_utterance, name)).as_py() or 0) for name in SPLIT_ORDER}
+    counts = {name: int(pc.sum(pc.equal(of_utterance, name)).as_py() or 0) for name in SPLIT_NAMES}
     total = max(sum(counts.values()), 1)
     rows = [(name, n / total, f"{n:,} ({page.percent(n / total)})") for name, n in counts.items() if n]
     return pictures.bars(say("split"), rows, highest=1.0)
 
 
-def _labels(project: Project, name: str, language: str, say: Any) -> Iterator[Element]:  # noqa: ANN401
+def _labels(project: Project, name: str, language: str, say: Say) -> Iterator[Element]:
     for one in project.schema:
         labels = read_table(project.path(name), [one.name, f"{one.name}_missing"])
         values = labels.column(one.name).combine_chunks().drop_null()
@@ -193,7 +215,7 @@ def _shares(one: Field, values: pa.Array, language: str) -> list[tuple[str, floa
     return bars
 
 
-def _numbers(one: IntervalField, values: pa.Array, title: str, say: Any) -> Element:  # noqa: ANN401
+def _numbers(one: IntervalField, values: pa.Array, title: str, say: Say) -> Element:
     numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
     counts, edges = np.histogram(numbers, bins=BINS, range=(one.low, one.high))
     mean, sd = (numbers.mean(), numbers.std()) if len(numbers) else (None, None)
@@ -201,17 +223,21 @@ def _numbers(one: IntervalField, values: pa.Array, title: str, say: Any) -> Elem
     return pictures.histogram(title, edges.tolist(), counts.tolist(), note=note)
 
 
-def _agreement(project: Project, language: str) -> Element:
-    fields = json.loads(project.path("reports/agreement.json").read_text("utf-8"))["fields"]
+def _agreement(project: Project, language: str, say: Say) -> Iterator[page.Content]:
+    known = json.loads(project.path(AGREEMENT).read_text("utf-8"))
+    if project.changed(known["made_from"]["inputs"]):
+        yield say("agreement_old")
+        return
+    yield say("agreement_why")
     marks = []
-    for name, one in fields.items():
+    for name, one in known["fields"].items():
         alpha = one["coefficients"]["alpha"]
         title = project.schema[name].title.get(language) if name in project.schema else name
         marks.append(pictures.Mark(f"{title}", alpha["value"], alpha["low"], alpha["high"]))
-    return pictures.forest("Krippendorff's alpha", marks)
+    yield pictures.forest("Krippendorff's alpha", marks)
 
 
-def _findings(project: Project, say: Any) -> Iterator[Element]:  # noqa: ANN401
+def _findings(project: Project, say: Say) -> Iterator[Element]:
     findings = check(project)
     if not findings:
         yield page.paragraph(say("no_findings"))
@@ -222,4 +248,5 @@ def _findings(project: Project, say: Any) -> Iterator[Element]:  # noqa: ANN401
         page.Column(say("finding"), words=True),
     ]
     rows = [[str(one.severity), one.check, one.message] for one in findings]
-    yield page.table(say("findings"), columns, rows)
+    counts = {str(level): sum(one.severity is level for one in findings) for level in Severity}
+    yield page.table(say("by_severity", **counts), columns, rows)

@@ -12,11 +12,10 @@ import pyarrow.compute as pc
 from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.project import Project
-from schemas.records import SPLITS
+from schemas.records import SPLIT_NAMES, SPLITS
 from schemas.tables import read_table, write_table
 
 VERSION = 1
-NAMES = ("train", "validation", "test")
 SOURCE_SCHEME = "source"
 
 
@@ -115,7 +114,7 @@ def summary(project: Project) -> dict[str, dict[str, int]]:
     splits = read_table(project.path(folder.SPLITS), ["dialogue_id", "split"])
     sizes = _sizes(project, splits)
     counts = {}
-    for name in NAMES:
+    for name in SPLIT_NAMES:
         mine = np.asarray(pc.equal(splits.column("split"), name))
         if mine.any():
             counts[name] = {"dialogues": int(mine.sum()), "utterances": int(sizes[mine].sum())}
@@ -123,7 +122,7 @@ def summary(project: Project) -> dict[str, dict[str, int]]:
 
 
 def _check_ratios(ratios: Sequence[float]) -> None:
-    if len(ratios) != len(NAMES) or min(ratios) < 0 or ratios[0] <= 0 or abs(sum(ratios) - 1) > 1e-6:
+    if len(ratios) != len(SPLIT_NAMES) or min(ratios) < 0 or ratios[0] <= 0 or abs(sum(ratios) - 1) > 1e-6:
         raise InputError(
             Issue(
                 "the shares of train, validation and test are three numbers that add up to 1",
@@ -216,12 +215,12 @@ def assign(groups: np.ndarray, sizes: np.ndarray, ratios: Sequence[float], seed:
     """
     _, group = np.unique(groups, return_inverse=True)
     weights = np.bincount(group, weights=sizes)
-    wanted = [name for name, ratio in zip(NAMES, ratios, strict=True) if ratio > 0]
+    wanted = [name for name, ratio in zip(SPLIT_NAMES, ratios, strict=True) if ratio > 0]
     if len(weights) < len(wanted):
-        message = (
-            f"{len(weights)} groups cannot be shared among {len(wanted)} splits; split by a smaller unit"
+        raise InputError(
+            f"{len(weights)} groups of dialogues cannot be shared among {len(wanted)} splits; split by"
+            " a smaller unit, or leave a split out, as with --ratios 0.8,0,0.2"
         )
-        raise InputError(Issue(message, choices=list(Unit)))
     shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(weights))
     median = float(np.median(weights))
     order = sorted(shuffled.tolist(), key=lambda one: -max(float(weights[one]), median))

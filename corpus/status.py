@@ -9,7 +9,9 @@ from corpus.build import PROVENANCE
 from corpus.build import stale_inputs as stale_dataset_inputs
 from schemas import project as folder
 from schemas.project import Project
-from schemas.tables import open_table
+from schemas.tables import read_provenance, row_count
+
+MAJORITY = "labels/majority.parquet"
 
 
 class State(StrEnum):
@@ -42,12 +44,8 @@ class TableStatus:
 def status(project: Project) -> list[TableStatus]:
     """Return the state of every table of a project, in the order of the steps."""
     steps = [(name, "corpus import") for name in (folder.DIALOGUES, folder.UTTERANCES, folder.SPEAKERS)]
-    steps += [(name, "corpus import, annotation pull") for name in project.annotation_files()]
-    labels = project.label_files() or ["labels/majority.parquet"]
-    steps += [
-        (name, "corpus import" if name.endswith("/published.parquet") else "annotation aggregate")
-        for name in labels
-    ]
+    steps += [(name, "") for name in project.annotation_files()]
+    steps += [(name, "annotation aggregate") for name in project.label_files() or [MAJORITY]]
     steps.append((folder.SPLITS, "corpus split"))
     found = [_table(project, name, command) for name, command in steps]
     if not project.has(PROVENANCE):
@@ -58,9 +56,11 @@ def status(project: Project) -> list[TableStatus]:
 
 
 def _table(project: Project, name: str, command: str) -> TableStatus:
+    """Return the state of a table; ``command`` makes it where it is missing or does not say what made it."""
     if not project.has(name):
         return TableStatus(name, State.MISSING, None, (), command)
+    provenance = read_provenance(project.path(name))
+    command = provenance.step if provenance else command
     changed = tuple(project.stale_inputs(name))
-    with open_table(project.path(name)) as file:
-        rows = file.metadata.num_rows
-    return TableStatus(name, State.STALE if changed else State.CURRENT, rows, changed, command)
+    state = State.STALE if changed else State.CURRENT
+    return TableStatus(name, state, row_count(project.path(name)), changed, command)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,7 +15,21 @@ ProjectOption = Annotated[Path, typer.Option("--project", help="The project fold
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 UP_TO_DATE = "Nothing to do: it is up to date."
 
-console = Console()
+
+def nobody_reads() -> NoReturn:
+    """End quietly: the reader of a pipe went away (``| head``), and nobody is left to tell."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+class _Console(Console):
+    """What people read; rich itself would take a pipe that closes for a failure."""
+
+    def on_broken_pipe(self) -> None:
+        nobody_reads()
+
+
+console = _Console()
 
 
 def application(about: str) -> typer.Typer:
@@ -23,4 +39,7 @@ def application(about: str) -> typer.Typer:
 
 def print_json(content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
     """Print content for programs."""
-    print(json.dumps(content, ensure_ascii=False, indent=1, default=str))
+    try:
+        print(json.dumps(content, ensure_ascii=False, indent=1, default=str), flush=True)
+    except BrokenPipeError:
+        nobody_reads()

@@ -52,6 +52,10 @@ class AppliesWhen(StrEnum):
     ALWAYS = "always"
 
 
+LANGUAGES = ("en", "zh")
+"""The languages of every wording."""
+
+
 @dataclass(frozen=True)
 class Text:
     """A wording in both languages of the toolkit."""

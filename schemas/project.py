@@ -326,11 +326,11 @@ class Project:
     def stale_inputs(self, name: str) -> list[str]:
         """Return the inputs of a derived table that are gone or have changed since it was made."""
         provenance = read_provenance(self.path(name))
-        return [
-            source
-            for source, known in (provenance.inputs if provenance else {}).items()
-            if not self.has(source) or self.hash(source) != known
-        ]
+        return self.changed(provenance.inputs) if provenance else []
+
+    def changed(self, inputs: Mapping[str, str]) -> list[str]:
+        """Return which files are gone or have another content hash than the known one."""
+        return [name for name, known in inputs.items() if not self.has(name) or self.hash(name) != known]
 
 
 def _staged(staging: Path) -> Iterator[str]:

@@ -101,6 +101,9 @@ SPLITS = pa.schema(
 )
 """A row a dialogue, in the order of the dialogues."""
 
+SPLIT_NAMES = ("train", "validation", "test")
+"""The splits, in the order in which they are shown."""
+
 QUARANTINE = pa.schema(
     [
         pa.field("source", _text, nullable=False),

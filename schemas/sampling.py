@@ -129,9 +129,7 @@ def _batch(
     numbers = np.arange(first, first + count)
     spoken = pa.array(languages).take(pa.array(rng.integers(len(languages), size=count)))
     # Of any ten dialogues eight are for training; the first three cover all splits.
-    splits = pa.array(["train", "validation", "test"]).take(
-        pa.array(np.where(numbers % 10 < 3, numbers % 10, 0))
-    )
+    splits = pa.array(records.SPLIT_NAMES).take(pa.array(np.where(numbers % 10 < 3, numbers % 10, 0)))
     ids = _numbered("d", numbers)
     dialogues = pa.table(
         {

@@ -116,6 +116,15 @@ def open_table(path: Path) -> pq.ParquetFile:
         raise InputError(Issue(f"this is not a readable Parquet file: {error}", str(path))) from None
 
 
+def _require_columns(file: pq.ParquetFile, path: Path, columns: Sequence[str] | None) -> None:
+    names = file.schema_arrow.names
+    lacking = [name for name in columns or () if name not in names]
+    if lacking:
+        raise InputError(
+            [Issue("this table lacks a column", str(path), value=name, choices=names) for name in lacking]
+        )
+
+
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a table, or some of its columns.
 
@@ -123,22 +132,28 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         InputError: The file is not there, is not Parquet or lacks a column.
     """
     with open_table(path) as file:
-        names = file.schema_arrow.names
-        lacking = [name for name in columns or () if name not in names]
-        if lacking:
-            raise InputError(
-                [Issue("this table lacks a column", str(path), value=name, choices=names) for name in lacking]
-            )
+        _require_columns(file, path, columns)
         return file.read(columns)
 
 
 def iter_tables(
     path: Path, columns: Sequence[str] | None = None, rows: int = ROW_GROUP
 ) -> Iterator[pa.Table]:
-    """Read a table in pieces of at most ``rows`` rows."""
+    """Read a table in pieces of at most ``rows`` rows.
+
+    Raises:
+        InputError: The file is not there, is not Parquet or lacks a column.
+    """
     with open_table(path) as file:
+        _require_columns(file, path, columns)
         for batch in file.iter_batches(rows, columns=columns):
             yield pa.Table.from_batches([batch])
+
+
+def row_count(path: Path) -> int:
+    """Return how many rows a table has."""
+    with open_table(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def read_provenance(path: Path) -> Provenance | None:

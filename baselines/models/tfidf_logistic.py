@@ -19,6 +19,7 @@ from baselines.ngrams import Ngrams
 from baselines.runs import read_json, write_json
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, IntervalField, MultilabelField
+from schemas.progress import progress
 
 VOCABULARY = "vocabulary.json"
 STRENGTHS = (1.0, 0.1, 0.3, 3.0, 10.0)  # inverse strength of the penalty; of equals the first is taken
@@ -67,7 +68,7 @@ class TfidfLogistic(Floor):
             raise InputError(Issue("no term occurs in two texts of train: there is nothing to learn from"))
         features, unseen = self.ngrams.transform(train.texts), self.ngrams.transform(validation.texts)
         self.linear, report = {}, {}
-        for field in self.fields:
+        for field in progress(self.fields, "fitting fields", len(self.fields)):
             labels, held_out = train.labels[field.name], validation.labels[field.name]
             fitted = _fitter(field, features[labels.known], labels.values[labels.known], self.config.seed)
             tried = {c: fitted(c) for c in (STRENGTHS if held_out.known.any() else STRENGTHS[:1])}

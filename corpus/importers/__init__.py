@@ -26,11 +26,12 @@ from schemas.errors import InputError, Issue
 from schemas.fields import Missing
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
-from schemas.tables import Provenance, concat, read_table, write_table
+from schemas.tables import Provenance, concat, read_provenance, read_table, write_table
 
 FORMATS = ("cmma", "meld", "lewidi", "table")
 REPORT = "reports/import.json"
 PUBLISHED = "labels/published.parquet"
+STEP = "corpus import"
 VERSION = 1
 
 
@@ -77,8 +78,7 @@ def import_source(
         "columns": hashlib.sha256("\0".join(columns).encode()).hexdigest(),
         "files": {file.name: _digest(file) for file in source_files(paths)},
     }
-    known = _account(project).get(name, {}).get("made_from")
-    if known == made_from and project.has(folder.UTTERANCES):
+    if _standing(project).get(name, {}).get("made_from") == made_from:
         return None
     return store(project, _read(format_name, paths, project.schema, name, field, columns), made_from)
 
@@ -97,15 +97,18 @@ def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imp
     """
     identities = f"private/raters-{source.name}.json"
     # What is there is read under the lock too: otherwise two imports at once would lose one of them.
-    with project.writing("corpus import") as staging:
+    with project.writing(STEP) as staging:
         names = _pseudonymise(source, project.path(identities)) if source.raters_are_people else {}
         imported = assemble(source, project.schema)
-        account = _account(project)
-        if source.name not in account and project.has(f"annotations/{source.name}.parquet"):
-            message = "ratings of this name are here already, and no import made them; choose another --name"
-            raise InputError(Issue(message, str(project.root), value=source.name))
+        _refuse_foreign_ratings(project, source.name)
+        merged = _merge(project, imported)
+        account = _standing(project)
+        lost = sorted(_account(project).keys() - account.keys() - {source.name})
+        if lost:
+            imported.notes.append(f"tables of other sources are gone; import these again: {', '.join(lost)}")
         account[source.name] = {
-            "made_from": dict(made_from),
+            "made_from": {"schema": project.schema.digest, **made_from},
+            "tables": sorted(merged),
             "rows": {
                 "read": imported.rows_read,
                 "imported": imported.rows_imported,
@@ -116,13 +119,33 @@ def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imp
             "notes": imported.notes,
         }
         sources = {one: about["made_from"] for one, about in account.items()}
-        provenance = Provenance("corpus import", VERSION, {}, sources)
-        for file, (rows, schema) in _merge(project, imported).items():
-            write_table(staging / file, rows, schema, provenance)
+        for file, (rows, schema) in merged.items():
+            inputs = _inputs(project, file, sources)
+            write_table(staging / file, rows, schema, Provenance(STEP, VERSION, inputs, sources))
         _write_json(staging / REPORT, account)
         if names:
             _write_json(staging / identities, names, mode=0o600)
     return imported
+
+
+def _refuse_foreign_ratings(project: Project, name: str) -> None:
+    ratings = f"annotations/{name}.parquet"
+    provenance = read_provenance(project.path(ratings)) if project.has(ratings) else None
+    if project.has(ratings) and (provenance is None or provenance.step != STEP):
+        message = "ratings of this name are here already, and no import made them; choose another --name"
+        raise InputError(Issue(message, str(project.root), value=name))
+
+
+def _inputs(project: Project, file: str, sources: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return what a table is made from in the project: tables with answers, from the schema.
+
+    They are out of date as long as one source in them was read under another schema than the present one.
+    """
+    if not file.startswith(("labels/", "annotations/")):
+        return {}
+    present = project.schema.digest
+    read = [sources[Path(file).stem]] if file.startswith("annotations/") else list(sources.values())
+    return {folder.SCHEMA: next((one["schema"] for one in read if one["schema"] != present), present)}
 
 
 def _digest(path: Path) -> str:
@@ -134,12 +157,16 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except ValueError:
-        raise InputError(
-            Issue("this file of the project is damaged; delete it and import again", str(path))
-        ) from None
+        raise _damaged(path) from None
+    if not isinstance(content, dict):
+        raise _damaged(path)
     return content
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(Issue("this file of the project is damaged; delete it and import again", str(path)))
 
 
 def _write_json(path: Path, content: object, mode: int = 0o644) -> None:
@@ -184,7 +211,19 @@ def _read(
 
 
 def _account(project: Project) -> dict[str, Any]:
-    return _read_json(project.path(REPORT))
+    account = _read_json(project.path(REPORT))
+    if not all(isinstance(one, dict) and {"made_from", "tables"} <= one.keys() for one in account.values()):
+        raise _damaged(project.path(REPORT))
+    return account
+
+
+def _standing(project: Project) -> dict[str, Any]:
+    """Return the account of the sources whose tables are all there still."""
+    return {
+        name: about
+        for name, about in _account(project).items()
+        if all(project.has(table) for table in about["tables"])
+    }
 
 
 def _merge(project: Project, imported: Imported) -> dict[str, tuple[pa.Table, pa.Schema]]:
@@ -225,7 +264,7 @@ def _others(project: Project, file: str, source: str) -> pa.Table:
 
 
 def _of_dialogues(project: Project, file: str, dialogues: pa.Table, schema: pa.Schema) -> pa.Table:
-    if not dialogues.num_rows:
+    if not dialogues.num_rows or not project.has(file):
         return schema.empty_table()
     rows = read_table(project.path(file))
     return rows.filter(pc.is_in(rows.column("dialogue_id"), value_set=dialogues.column("dialogue_id")))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from corpus.importers import labels
 from corpus.importers.cells import NOTHING, condition, normalise_column, parse_column, seconds, split_name
+from corpus.importers.grouping import Numbers, first_alike, number, number_jointly
 from corpus.importers.quarantine import BLANK, CELL_LEFT_OUT, CELL_TO_NULL, ROW_SET_APART, Quarantine
 from corpus.importers.source import LABEL, SOURCE_ROWS, Source, concat_rows
 from schemas import records
@@ -131,13 +132,12 @@ def _summed_up(quarantine: pa.Table) -> dict[str, int]:
 
 def _count(rows: pa.Table) -> int:
     """Count rows of the files; a row that holds several ratings or turns stands in ``rows`` several times."""
-    return int(pc.count_distinct(_places(rows)).as_py())
+    return len(np.unique(_places(rows)))
 
 
-def _places(rows: pa.Table) -> pa.Array:
-    """Name the row of the files that each row comes from."""
-    numbers = pc.cast(rows.column("row"), pa.string())
-    return pc.binary_join_element_wise(rows.column("file"), numbers, "/")
+def _places(rows: pa.Table) -> Numbers:
+    """Number the rows of the files that the rows come from."""
+    return number_jointly(rows.column("file"), rows.column("row"))
 
 
 def _named(rows: pa.Table) -> pa.Table:
@@ -146,20 +146,6 @@ def _named(rows: pa.Table) -> pa.Table:
         place = rows.column_names.index(name)
         rows = rows.set_column(place, name, pc.if_else(pc.equal(cells, ""), None, cells))
     return rows.combine_chunks()
-
-
-def _codes(column: pa.Array) -> np.ndarray:
-    """Number the distinct values of a column in the order in which they appear; null is one of them."""
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    codes: np.ndarray = column.dictionary_encode("encode").indices.to_numpy(zero_copy_only=False)
-    return codes
-
-
-def _leading(column: pa.Array) -> np.ndarray:
-    """Return for each row the first row that has the same value in ``column``."""
-    codes = _codes(column)
-    _, first = np.unique(codes, return_index=True)
-    return np.asarray(first[codes])
 
 
 def _empty(column: pa.Array) -> np.ndarray:
@@ -183,8 +169,8 @@ def _unusable(rows: pa.Table, quarantine: Quarantine) -> np.ndarray:
     reasons = [(BLANK, _blank(rows)), *((f"no {name}", lacking[name]) for name in IDENTITY)]
     out = np.zeros(rows.num_rows, dtype=bool)
     # A row of a wide table stands here once a rater, and is set apart once.
-    ids = rows.column("utterance_id").fill_null("")
-    once = _leading(pc.binary_join_element_wise(_places(rows), ids, "/")) == np.arange(rows.num_rows)
+    same = number_jointly(*(rows.column(name) for name in ("file", "row", "utterance_id")))
+    once = first_alike(same) == np.arange(rows.num_rows)
     for reason, places in reasons:
         quarantine.cells("text", places & ~out & once, ROW_SET_APART, reason, None)
         out |= places
@@ -192,7 +178,7 @@ def _unusable(rows: pa.Table, quarantine: Quarantine) -> np.ndarray:
         return out
     kept = np.flatnonzero(~out)
     sound = rows.set_column(rows.column_names.index("text"), "text", text).take(pa.array(kept))
-    leading = _leading(sound.column("utterance_id"))
+    leading = first_alike(number(sound.column("utterance_id")))
     for name in ("dialogue_id", "text"):
         places = np.zeros(rows.num_rows, dtype=bool)
         places[kept[_differs(sound, name, leading)]] = True
@@ -217,7 +203,7 @@ def _first_rows(kept: pa.Table, source: str, rated: bool) -> np.ndarray:
 
     In rating rows an utterance comes once a rater; otherwise a second row of the same id is a fault.
     """
-    leading = _leading(kept.column("utterance_id"))
+    leading = first_alike(number(kept.column("utterance_id")))
     own = np.arange(kept.num_rows)
     if not rated and (leading != own).any():
         raise InputError(
@@ -235,15 +221,15 @@ def _first_rows(kept: pa.Table, source: str, rated: bool) -> np.ndarray:
             ]
         )
     first = np.flatnonzero(leading == own)
-    return np.asarray(first[np.argsort(_codes(kept.column("dialogue_id"))[first], kind="stable")])
+    return np.asarray(first[np.argsort(number(kept.column("dialogue_id"))[first], kind="stable")])
 
 
 def _parsed(kept: pa.Table, first: np.ndarray, quarantine: Quarantine) -> pa.Table:
     """Parse times, splits and conditions; note bad cells, and cells that differ within an utterance."""
-    leading = _leading(kept.column("utterance_id"))
+    leading = first_alike(number(kept.column("utterance_id")))
     own = np.arange(kept.num_rows)
     # A row that stands here once a rater has each cell once.
-    once = _leading(_places(kept)) == own
+    once = first_alike(_places(kept)) == own
     if (leading != own).any():
         for name in ("speaker", "start", "end", "language", "media"):
             other = once & _differs(kept, name, leading)
@@ -266,7 +252,7 @@ def _parsed(kept: pa.Table, first: np.ndarray, quarantine: Quarantine) -> pa.Tab
 def _utterances(kept: pa.Table, first: np.ndarray, source: str) -> pa.Table:
     """Make the utterances; those of a dialogue stand together, numbered from 0."""
     rows = kept.take(pa.array(first))
-    codes = _codes(rows.column("dialogue_id"))
+    codes = number(rows.column("dialogue_id"))
     starts = np.r_[True, codes[1:] != codes[:-1]]
     index = np.arange(len(codes)) - np.maximum.accumulate(np.where(starts, np.arange(len(codes)), 0))
     same = ("utterance_id", "dialogue_id", "start", "end", "language", "media")
@@ -288,7 +274,7 @@ def _utterances(kept: pa.Table, first: np.ndarray, source: str) -> pa.Table:
 
 def _dialogues(kept: pa.Table, first: np.ndarray, source: str, quarantine: Quarantine) -> pa.Table:
     """Make the dialogues; what is said of a dialogue is taken from its first row."""
-    leading = _leading(kept.column("dialogue_id"))
+    leading = first_alike(number(kept.column("dialogue_id")))
     torn = _differs(kept, "source_split", leading)
     if torn.any():
         found = kept.filter(pa.array(torn))
@@ -310,7 +296,7 @@ def _dialogues(kept: pa.Table, first: np.ndarray, source: str, quarantine: Quara
         quarantine.cells(name, _differs(kept, name, leading), CELL_LEFT_OUT, reason, name)
     heads = kept.take(pa.array(first))
     heads = heads.take(
-        pa.array(np.flatnonzero(_leading(heads.column("dialogue_id")) == np.arange(len(first))))
+        pa.array(np.flatnonzero(first_alike(number(heads.column("dialogue_id"))) == np.arange(len(first))))
     )
     columns = {name: heads.column(name) for name in records.DIALOGUES.names if name != "source"}
     return (

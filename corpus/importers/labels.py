@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.importers.cells import parse_answers, valid_answers
+from corpus.importers.grouping import first_alike, number_jointly
 from corpus.importers.quarantine import CELL_TO_NULL, RESPELLED, Quarantine
 from corpus.importers.source import LABEL, Source
 from schemas import records
@@ -125,18 +126,11 @@ def _supersede(ratings: pa.Table) -> pa.Table:
 
     Unknown raters are not taken for one.
     """
-    numbered = pc.cast(pa.array(range(ratings.num_rows)), pa.string())
-    key = pc.binary_join_element_wise(
-        *(pc.fill_null(ratings.column(name), "") for name in ("utterance_id", "rater", "round", "condition")),
-        pc.if_else(pc.is_null(ratings.column("rater")), numbered, ""),
-        "\0",
-    )
-    codes = key.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    _, from_end = np.unique(codes[::-1], return_index=True)
-    status = np.full(len(codes), records.RatingStatus.SUPERSEDED.value, dtype=object)
-    status[len(codes) - 1 - from_end] = records.RatingStatus.SUBMITTED.value
-    place = ratings.column_names.index("status")
-    return ratings.set_column(place, "status", pa.array(status, pa.string()))
+    same = number_jointly(*(ratings.column(name) for name in ("utterance_id", "rater", "round", "condition")))
+    last = (first_alike(same[::-1]) == np.arange(ratings.num_rows))[::-1]
+    counts = pc.or_(pa.array(last), pc.is_null(ratings.column("rater")))
+    status = pc.if_else(counts, records.RatingStatus.SUBMITTED.value, records.RatingStatus.SUPERSEDED.value)
+    return ratings.set_column(ratings.column_names.index("status"), "status", status)
 
 
 def raters(annotations: pa.Table, source: Source) -> pa.Table:

@@ -17,7 +17,7 @@ from schemas.errors import InputError
 
 
 def training_data(maker, rows, held_out=None):
-    description = Description(maker.schema, maker.text, "digest")
+    description = Description(maker.schema, maker.text, "digest", {})
     held_out = maker.rows(4, "v") if held_out is None else held_out
     return TrainingData(description, maker.split(rows), maker.split(held_out, "validation"))
 

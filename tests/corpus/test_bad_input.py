@@ -308,7 +308,8 @@ def test_the_reader_of_a_pipe_may_go_away(place: Path) -> None:
         running.stdout.close()
         assert running.stderr
         assert running.stderr.read() == ""
-        assert running.wait() in {0, 1}
+        # Help is written by typer, which takes a closed pipe for a failure.
+        assert running.wait() in ({0, 1} if "--help" in words else {0})
         running.stderr.close()
 
 
@@ -333,3 +334,53 @@ def test_unknown_options_and_missing_arguments(place: Path) -> None:
         assert done.returncode == 2
         assert shown in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_square_brackets_in_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    """Rich would take [b] for bold, and show a path that is not there."""
+    name = "p [b]"
+    (tmp_path / "[x].csv").write_text(SOUND)
+    steps = {
+        "init": ["init", name],
+        "import": ["import", "table", "[x].csv", "--name", "[red]s", "--project", name],
+        "split": ["split", "--ratios", "1,0,0", "--project", name],
+        "build": ["build", "--project", name],
+        "report": ["report", "--project", name],
+        "publish": ["publish", "--to", "out [i]", "--project", name],
+    }
+    done = {step: run(tmp_path, *words) for step, words in steps.items()}
+    assert [one.stderr for one in done.values()] == [""] * len(steps)
+    assert f"Project {name} made" in done["init"].stdout
+    assert "[x].csv: utf-8" in done["import"].stdout
+    assert "Source [red]s" in done["import"].stdout
+    assert f'load_dataset("{name}/dataset")' in done["build"].stdout
+    assert f"Report: {name}/reports/report.html" in done["report"].stdout
+    assert "Published to out [i]: " in done["publish"].stdout
+
+
+def test_findings_are_not_torn_on_a_narrow_terminal(place: Path) -> None:
+    printed = run(place, "check", "--project", "project", COLUMNS="80").stdout.splitlines()
+    assert max(map(len, printed)) <= 80
+    severities = {"error", "warning", "info"}
+    # What goes on in the next line stands under the sentence, not under the severity.
+    assert all(line.split()[0] in severities or line.startswith("        ") for line in printed[:-1])
+
+
+def test_a_table_that_lacks_a_field_of_an_edited_schema(place: Path) -> None:
+    schema = place / "project" / "schema.yaml"
+    field = (
+        "  irony:\n    type: nominal\n    title: {en: Irony, zh: 反语}\n    absent: []\n"
+        "    values: {a: {title: {en: A, zh: 甲}}, b: {title: {en: B, zh: 乙}}}\n"
+    )
+    assert not run(place, "split", "--ratios", "1,0,0", "--project", "project").returncode
+    schema.write_text(schema.read_text("utf-8").replace("\nfields:\n", f"\nfields:\n{field}"), "utf-8")
+    (message,) = refused(place, "build", "--project", "project")
+    assert message.startswith("error: project: labels/published.parquet was made before schema.yaml changed;")
+    assert message.endswith("run 'corpus import' again")
+
+
+def test_the_sample_has_a_schema_of_its_own(tmp_path: Path) -> None:
+    done = run(tmp_path, "init", "s", "--sample", "--schema", "cmma")
+    assert done.returncode == 2
+    assert "the sample has the schema affect; leave --schema out, got 'cmma'" in done.stderr
+    assert not (tmp_path / "s").exists()

@@ -14,6 +14,7 @@ from datasets import ClassLabel, List, Value, concatenate_datasets, load_dataset
 from huggingface_hub import DatasetCard
 
 from corpus import build as build_module
+from corpus import chunks
 from corpus.build import build
 from corpus.splits import split_project
 from schemas.errors import InputError
@@ -139,13 +140,13 @@ def test_bytes_do_not_depend_on_the_chunks(project: Project, monkeypatch: pytest
     import shutil
 
     shutil.rmtree(project.path("dataset"))
-    monkeypatch.setattr(build_module, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 7)
     build(project)
     assert digest(project.path("dataset")) == first
 
 
 def test_no_shard_cuts_a_dialogue(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_module, "CHUNK_ROWS", 16)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 16)
     monkeypatch.setattr(build_module, "SHARD_ROWS", 40)
     build(project)
     shards = sorted(project.path("dataset").glob("default/train-*.parquet"))
@@ -239,3 +240,44 @@ def test_ratings_of_unknown_utterances_are_refused(project: Project) -> None:
     with pytest.raises(InputError, match="belongs to no utterance"):
         build(project)
     assert not project.has("dataset")
+
+
+def test_splits_are_counted_in_their_usual_order(project: Project) -> None:
+    dialogues = read_table(project.path("splits.parquet"))
+    splits = pa.array(["test", "train", "validation"] * dialogues.num_rows).slice(0, dialogues.num_rows)
+    write_table(project.path("splits.parquet"), dialogues.set_column(3, "split", splits), dialogues.schema)
+    built = build(project)
+    assert built is not None
+    assert [list(rows) for rows in built.rows.values()] == [["train", "validation", "test"]] * 3
+
+
+@pytest.mark.parametrize("name", [LABELS, "annotations/simulated.parquet", "utterances.parquet"])
+def test_a_table_without_a_declared_column_is_refused(project: Project, name: str) -> None:
+    """As when a field was added to schema.yaml, or another program has written the table."""
+    lacking = "start" if name == "utterances.parquet" else "valence"
+    table = read_table(project.path(name)).drop_columns([lacking])
+    write_table(project.path(name), table, table.schema)
+    with pytest.raises(InputError, match=rf"{name}: this table lacks a column, got '{lacking}'"):
+        build(project)
+
+
+def test_a_column_of_another_type_is_refused_where_it_cannot_be_taken(project: Project) -> None:
+    labels = read_table(project.path(LABELS))
+    place = labels.column_names.index("valence_raters")
+    wide = labels.set_column(place, "valence_raters", labels.column("valence_raters").cast(pa.int64()))
+    write_table(project.path(LABELS), wide, wide.schema)
+    assert build(project) is not None
+    words = labels.set_column(place, "valence_raters", pa.array(["many"] * labels.num_rows))
+    write_table(project.path(LABELS), words, words.schema)
+    with pytest.raises(InputError, match="valence_raters: this column has another type, got 'string'"):
+        build(project)
+
+
+def test_an_utterance_of_no_dialogue_is_refused(project: Project) -> None:
+    utterances = read_table(project.path("utterances.parquet"))
+    ids = ["nowhere", *utterances.column("dialogue_id").to_pylist()[1:]]
+    place = utterances.column_names.index("dialogue_id")
+    strayed = utterances.set_column(place, "dialogue_id", pa.array(ids))
+    write_table(project.path("utterances.parquet"), strayed, utterances.schema)
+    with pytest.raises(InputError, match=r"the dialogue of this utterance is not in dialogues.parquet"):
+        build(project)

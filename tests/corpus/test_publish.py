@@ -92,6 +92,7 @@ class _Hub(BaseHTTPRequestHandler):
     """A Hub that answers every request with one status, and remembers what it was asked."""
 
     status = 401
+    answer: ClassVar[dict[str, object]] = {"error": "no"}
     asked: ClassVar[list[tuple[str, dict[str, object]]]] = []
 
     def _answer(self) -> None:
@@ -100,7 +101,7 @@ class _Hub(BaseHTTPRequestHandler):
         self.send_response(self.status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(b'{"error": "no"}')
+        self.wfile.write(json.dumps(self.answer).encode())
 
     do_GET = do_POST = _answer  # noqa: N815
 
@@ -112,16 +113,24 @@ class _Hub(BaseHTTPRequestHandler):
 def hub() -> Iterator[tuple[type[_Hub], str]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    _Hub.asked = []
+    _Hub.asked, _Hub.answer = [], {"error": "no"}
     yield _Hub, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
 
 
-def command(project: Project, to: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(project: Project, to: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the real command with another Hub in its environment."""
     keep = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     return subprocess.run(
-        [Path(sys.executable).with_name("corpus"), "publish", "--to", to, "--project", project.root],
+        [
+            Path(sys.executable).with_name("corpus"),
+            "publish",
+            "--to",
+            to,
+            "--project",
+            project.root,
+            *options,
+        ],
         env={**keep, "HF_HOME": str(project.root / "private" / "hf"), **environment},
         capture_output=True,
         text=True,
@@ -162,3 +171,19 @@ def test_a_name_that_is_none(project: Project) -> None:
     done = command(project, "hub:a name/with spaces/and more", HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN="x")
     assert done.returncode == 2
     assert "no name of a repository" in done.stderr
+
+
+def test_a_name_that_is_none_is_told_before_anything_is_published(project: Project) -> None:
+    done = command(project, "hub:a/b/c", "--dry-run")
+    assert done.returncode == 2
+    assert "no name of a repository" in done.stderr
+
+
+def test_nothing_goes_unasked_to_a_public_repository(project: Project, hub: tuple[type[_Hub], str]) -> None:
+    answering, address = hub
+    answering.status = 200
+    answering.answer = {"url": f"{address}/datasets/org/name", "id": "org/name", "private": False}
+    done = command(project, "hub:org/name", HF_ENDPOINT=address, HF_TOKEN="hf_secret")
+    assert done.returncode == 2
+    assert "this repository is public already; say --public to publish there" in done.stderr
+    assert not [path for path, _ in answering.asked if "commit" in path or "preupload" in path]

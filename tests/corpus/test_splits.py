@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.splits import NAMES, Unit, assign, parse_ratios, parse_unit, split_project, summary
+from corpus.splits import Unit, assign, parse_ratios, parse_unit, split_project, summary
 from schemas.errors import InputError
 from schemas.project import Project
+from schemas.records import SPLIT_NAMES
 from schemas.sampling import draw_corpus
 from schemas.tables import read_table, write_table
 
@@ -39,7 +40,7 @@ def test_a_group_is_never_torn_apart_and_no_split_is_empty(sizes: list[int], gro
     chosen = np.array(assign(group, np.array(sizes), (0.6, 0.2, 0.2), seed))
     for one in np.unique(group):
         assert len(set(chosen[group == one])) == 1
-    assert set(chosen) == set(NAMES)
+    assert set(chosen) == set(SPLIT_NAMES)
     assert list(chosen) == assign(group, np.array(sizes), (0.6, 0.2, 0.2), seed)
 
 
@@ -47,7 +48,7 @@ def test_the_shares_are_met(project: Project) -> None:
     split_project(project, ratios=(0.7, 0.2, 0.1), seed=3)
     counts = summary(project)
     total = sum(one["utterances"] for one in counts.values())
-    shares = [counts[name]["utterances"] / total for name in NAMES]
+    shares = [counts[name]["utterances"] / total for name in SPLIT_NAMES]
     assert shares == pytest.approx([0.7, 0.2, 0.1], abs=0.01)
 
 

@@ -15,6 +15,7 @@ from corpus.importers.assembly import assemble
 from schemas.errors import InputError
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
+from schemas.tables import Provenance, read_table, write_table
 
 Write = Callable[..., Path]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -95,6 +96,54 @@ def test_an_unchanged_source_is_not_imported_again(project: Project, write: Writ
     assert _import(project, path, "one") is not None
 
 
+@pytest.mark.parametrize("gone", ["dialogues", "utterances", "speakers", "raters", "annotations/two"])
+def test_a_table_that_was_deleted_comes_back_with_its_source(
+    project: Project, write: Write, rows_of: Rows, gone: str
+) -> None:
+    one, two = write(ONE, "one.csv"), write(TWO, "two.csv")
+    _import(project, one, "one")
+    _import(project, two, "two")
+    whole = {name: rows_of(name) for name in ("dialogues.parquet", "utterances.parquet", "raters.parquet")}
+    project.path(f"{gone}.parquet").unlink()
+    again = _import(project, two, "two")
+    assert again is not None
+    # What the other source had in the table is gone too, and that is said.
+    if gone in {"dialogues", "utterances", "speakers"}:
+        assert again.notes[-1] == "tables of other sources are gone; import these again: one"
+    _import(project, one, "one")
+    for name, rows in whole.items():
+        assert sorted(map(str, rows_of(name))) == sorted(map(str, rows))
+
+
+def test_ratings_of_an_import_whose_account_was_deleted_are_replaced(project: Project, write: Write) -> None:
+    path = write(TWO, "two.csv")
+    _import(project, path, "two")
+    project.path(REPORT).unlink()
+    assert _import(project, path, "two") is not None
+    ratings = project.path("annotations/two.parquet")
+    table = read_table(ratings)
+    write_table(ratings, table, table.schema, Provenance("annotation pull", 1))
+    project.path(REPORT).unlink()
+    with pytest.raises(InputError, match="no import made them; choose another --name"):
+        _import(project, path, "two")
+
+
+def test_answers_read_under_another_schema_are_out_of_date(project: Project, write: Write) -> None:
+    one, two = write(ONE, "one.csv"), write(TWO, "two.csv")
+    _import(project, one, "one")
+    _import(project, two, "two")
+    schema = project.path("schema.yaml")
+    schema.write_text(schema.read_text("utf-8").replace("version: 1.", "version: 9."), "utf-8")
+    edited = Project(project.root)
+    answers = ("labels/published.parquet", "annotations/two.parquet")
+    assert [edited.stale_inputs(name) for name in answers] == [["schema.yaml"], ["schema.yaml"]]
+    assert edited.stale_inputs("utterances.parquet") == []
+    _import(edited, two, "two")
+    assert [edited.stale_inputs(name) for name in answers] == [["schema.yaml"], []]
+    _import(edited, one, "one")
+    assert [edited.stale_inputs(name) for name in answers] == [[], []]
+
+
 def test_ids_of_another_source_are_refused(project: Project, write: Write) -> None:
     head = "dialogue_id,utterance_id,text\n"
     _import(project, write(f"{head}a,u1,x\na,u2,x\nb,u3,x\n", "one.csv"), "one")
@@ -128,10 +177,11 @@ def test_no_import_writes_while_another_one_works(
     _import(project, write(ONE, "one.csv"), "one")
 
 
-def test_a_damaged_account_is_said_to_be(project: Project, write: Write) -> None:
+@pytest.mark.parametrize("account", ["{", "[]", '{"one": 1}', '{"one": {"made_from": {}}}'])
+def test_a_damaged_account_is_said_to_be(project: Project, write: Write, account: str) -> None:
     path = write(ONE)
     _import(project, path, "one")
-    project.path(REPORT).write_text("{")
+    project.path(REPORT).write_text(account)
     with pytest.raises(InputError, match=r"import.json: this file of the project is damaged"):
         _import(project, path, "one")
 
