@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -102,18 +103,27 @@ def agreement(
 @app.command()
 def aggregate(
     project: ProjectOption = Path(),
-    method: Annotated[str, typer.Option(help="How labels are decided: majority.")] = "majority",
+    method: Annotated[
+        str, typer.Option(help="majority, dawid_skene, mace, ewe, ...; another name lists them all.")
+    ] = "majority",
+    min_agreement: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave items undecided whose raters agree less.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decide labels from the ratings and write labels/METHOD.parquet."""
-    from annotation.aggregation import aggregate_project
+    from annotation.aggregation import decide_project
     from schemas.project import Project
 
     found = Project(project)
-    changed = aggregate_project(found, method) is not None
+    decided = decide_project(found, method, min_agreement)
+    changed = decided is not None
     counts = _decided(found, method)
+    notes = [f"{field}: {note.message}" for field, note in decided.notes()] if decided else []
     if as_json:
-        print_json({"changed": changed, "labels": f"labels/{method}.parquet", "fields": counts})
+        print_json(
+            {"changed": changed, "labels": f"labels/{method}.parquet", "fields": counts, "notes": notes}
+        )
         return
     used = {kind for one in counts.values() for kind, count in one.items() if count}
     kinds = [kind for kind in KINDS if kind in used or kind in KINDS[:4]]
@@ -123,8 +133,64 @@ def aggregate(
     for column in table.columns[1:]:
         column.justify = "right"
     console.print(table)
+    for note in notes:
+        console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
     if not changed:
         console.print(UP_TO_DATE)
+
+
+@app.command()
+def raters(
+    project: ProjectOption = Path(),
+    language: Annotated[str, typer.Option(help="Language of the page: en or zh.")] = "en",
+    as_json: JsonOption = False,
+) -> None:
+    """Compare each rater with the others; writes reports/raters.html and reports/raters.json."""
+    from annotation.raters import write_report
+    from schemas.project import Project
+
+    report = write_report(Project(project), language)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    console.print(report.table())
+    console.print(f"[green]wrote[/] {project / 'reports' / 'raters.html'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def timesheet(
+    project: ProjectOption = Path(),
+    month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="By default all months.")] = None,
+    zone: Annotated[str, typer.Option(help="Time zone of the days, such as Asia/Shanghai.")] = "UTC",
+    as_json: JsonOption = False,
+) -> None:
+    """Add up the time that raters worked, idle time apart; a CSV in private/ that opens in Excel."""
+    from annotation.timesheet import write_timesheet
+    from schemas.project import Project
+
+    lines, name = write_timesheet(Project(project), month, zone)
+    if as_json:
+        print_json({"lines": [dataclasses.asdict(one) for one in lines], "file": name})
+        return
+    console.print(f"{len(lines):,} lines")
+    console.print(f"[green]wrote[/] {project / name}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def guidelines(
+    project: ProjectOption = Path(),
+    language: Annotated[str, typer.Option(help="Language of the handbook: zh or en.")] = "zh",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the annotators' handbook: definitions, rules, examples, the page and its keys."""
+    from annotation.guidelines import write_guidelines
+    from schemas.project import Project
+
+    path = write_guidelines(Project(project), language)
+    if as_json:
+        print_json({"guidelines": str(path)})
+        return
+    console.print(f"[green]wrote[/] {path}", highlight=False, soft_wrap=True)
 
 
 def _decided(project: Any, method: str) -> dict[str, dict[str, int]]:  # noqa: ANN401 - import stays lazy

@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from xml.etree.ElementTree import Element, tostring
 
 from annotation import handbook_text as words
@@ -18,7 +19,9 @@ from annotation import hotkeys
 from annotation.controls import Answer, Choice, Control, page_controls, scale_points
 from annotation.page import Cell, Column, Page, definitions, element, heading, paragraph, table
 from annotation.wordings import FLAG_WORDINGS
+from schemas.errors import InputError, Issue
 from schemas.fields import (
+    LANGUAGES,
     AppliesWhen,
     CategoricalField,
     Field,
@@ -30,6 +33,7 @@ from schemas.fields import (
     Value,
 )
 from schemas.label_schema import LabelSchema
+from schemas.project import Project
 
 Section = tuple[str, list[Element]]
 
@@ -53,6 +57,27 @@ def guidelines(schema: LabelSchema, language: str = "zh") -> str:
         page.section(name, *content)
     page.footer(words.VERSION.get(language).format(version=guideline_version(schema)))
     return page.html()
+
+
+def write_guidelines(project: Project, language: str = "zh") -> Path:
+    """Write the handbook of a project's schema to ``reports/guidelines-LANGUAGE.html``.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        InputError: The language is another one, or the page would need more keys than there are.
+    """
+    if language not in LANGUAGES:
+        raise InputError(
+            Issue("the handbook is written in one of two languages", value=language, choices=LANGUAGES)
+        )
+    name = f"reports/guidelines-{language}.html"
+    page = guidelines(project.schema, language)
+    with project.writing("annotation guidelines") as staging:
+        (staging / name).parent.mkdir()
+        (staging / name).write_text(page, "utf-8")
+    return project.path(name)
 
 
 def guideline_version(schema: LabelSchema) -> str:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from annotation.cli import app
-from corpus.sample.embedded import create_sample
+from corpus.sample.packaged import create_sample
 from schemas.errors import InputError
 from schemas.project import Project
 
@@ -176,8 +176,36 @@ def test_aggregate(sample):
     counts = json.loads(run("aggregate", "--project", sample.root, "--json"))
     assert counts["changed"] is False
     for one in counts["fields"].values():
-        assert sum(one.values()) == 184
+        assert sum(one.values()) == 198
     assert counts["fields"]["sarcasm_humor"]["not_applicable"] > 0
     assert "Nothing to do" in run("aggregate", "--project", sample.root)
     with pytest.raises(InputError, match="unknown method"):
         run("aggregate", "--project", sample.root, "--method", "coin")
+
+
+def test_other_methods_and_a_threshold(sample):
+    decided = json.loads(
+        run(
+            "aggregate",
+            "--project",
+            sample.root,
+            "--method",
+            "dawid_skene",
+            "--min-agreement",
+            "0.4",
+            "--json",
+        )
+    )
+    assert decided["labels"] == "labels/dawid_skene.parquet"
+    assert decided["fields"]["sarcasm"]["undecided"] > 0
+    assert any(note.startswith("valence: ") for note in decided["notes"])
+
+
+def test_raters_timesheet_and_guidelines(sample):
+    table = run("raters", "--project", sample.root)
+    assert "simulated" in table
+    assert (sample.root / "reports" / "raters.html").is_file()
+    assert json.loads(run("timesheet", "--project", sample.root, "--json"))["file"].startswith("private/")
+    for language in ("zh", "en"):
+        run("guidelines", "--project", sample.root, "--language", language)
+        assert (sample.root / "reports" / f"guidelines-{language}.html").stat().st_size > 20_000
