@@ -14,11 +14,11 @@ from corpus.build import build
 from corpus.checks import check
 from corpus.importers import store
 from corpus.report import report
-from corpus.sample.embedded import read_sample
 from corpus.splits import split_project
 from schemas.definition import definition_text
 from schemas.project import Project
 from schemas.tables import read_table
+from tests.handwritten import DIALOGUES, read_sample
 
 ADDED = """
   politeness:
@@ -64,8 +64,7 @@ def test_a_field_added_to_the_yaml_appears_in_every_artefact(tmp_path: Path) -> 
     own = tmp_path / "own.yaml"
     own.write_text(definition_text("affect")[0].rstrip() + "\n" + ADDED, "utf-8")
     project = Project.create(tmp_path / "p", own)
-    dialogues = Path(__file__).parents[1] / "corpus" / "sample" / "dialogues.jsonl"
-    store(project, read_sample(dialogues.read_text("utf-8"), project.schema), {"format": "sample"})
+    store(project, read_sample(DIALOGUES.read_text("utf-8"), project.schema), {"format": "sample"})
 
     ratings = read_table(project.path("annotations/sample.parquet"))
     assert set(NAMES) <= set(ratings.column_names)

@@ -1,1 +1,1 @@
-"""The embedded sample: short dialogues written for this project and ratings by simulated raters."""
+"""The sample: a small simulated world of dialogues whose truth is known, and simulated raters."""

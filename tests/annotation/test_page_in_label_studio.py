@@ -18,7 +18,6 @@ from annotation.labeling_config import labeling_config, turn_label
 from annotation.results import Reading, read_annotation
 from annotation.sheet import Design, Sheet
 from annotation.tasks import Dialogue, Turn, dialogue_task, media_url, read_dialogues, utterance_task
-from corpus.sample.embedded import create_sample
 from schemas import load_schema
 from schemas.answer_sampling import draw_answers
 from schemas.definition import parse_schema, shipped_definitions
@@ -28,6 +27,7 @@ from tests.annotation.chromium import SCREEN, Rater, chromium
 from tests.annotation.drawn_schemas import NAMES, label_schemas
 from tests.annotation.label_studio import Server, fresh_server, unavailable
 from tests.annotation.simulated_page import SimulatedPage, pressed, turn_page
+from tests.handwritten import create_sample
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -71,7 +71,7 @@ def rater(server: Server, browser: Browser) -> Rater:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dialogue]:
-    """A short dialogue of the embedded sample in each language."""
+    """A short hand-written dialogue in each language."""
     project, _ = create_sample(tmp_path_factory.mktemp("sample") / "corpus")
     found: dict[str, Dialogue] = {}
     for dialogue in read_dialogues(project):

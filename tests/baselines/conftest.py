@@ -1,4 +1,4 @@
-"""A small dataset of simulated dialogues with every type of field, and the embedded sample."""
+"""A small dataset of simulated dialogues with every type of field, and the packaged sample."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def tiny(tmp_path: Path, maker: Maker) -> Path:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the dataset of the embedded sample."""
+    """Return the dataset of the packaged sample."""
     from annotation.aggregation import aggregate_project
 
     project, _ = create_sample(tmp_path_factory.mktemp("sample") / "project")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from importlib.resources import files
 from statistics import NormalDist
 
 import numpy as np
@@ -18,12 +17,13 @@ from schemas import InputError, load_schema
 from schemas.fields import AppliesWhen, MultilabelField, NominalField, RelationField, Text, Value
 from schemas.records import answer_columns
 from schemas.validation import RATING_REASONS, validate_answers
+from tests.handwritten import DIALOGUES
 
 AFFECT = load_schema("affect")
 SINGLE = [field for field in AFFECT if not isinstance(field, MultilabelField)]
 TRUTHS = [
     utterance["truth"]
-    for line in files("corpus.sample").joinpath("dialogues.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in DIALOGUES.read_text("utf-8").splitlines()
     for utterance in json.loads(line)["utterances"]
 ]
 # Repeated item by item, so that every truth is spread evenly over the session of the drifting rater.

@@ -1,11 +1,10 @@
-"""The embedded sample: short dialogues written for this project, rated by five simulated raters."""
+"""Hand-written short dialogues with their true labels, rated by the simulated raters: data for tests."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +19,7 @@ from schemas.label_schema import LabelSchema
 from schemas.project import SETTINGS, Project
 from schemas.tables import from_rows
 
+DIALOGUES = Path(__file__).with_suffix(".jsonl")
 SEED = 2026
 NAME = "sample"
 _SETTINGS = """\
@@ -41,7 +41,7 @@ sources:
 
 
 def create_sample(path: str | Path) -> tuple[Project, Imported]:
-    """Make a project that holds the embedded sample, in the ``affect`` schema.
+    """Make a project that holds the dialogues, in the ``affect`` schema.
 
     Args:
         path: A folder that is not there yet or is empty.
@@ -51,7 +51,7 @@ def create_sample(path: str | Path) -> tuple[Project, Imported]:
     """
     project = Project.create(path, "affect")
     project.path(SETTINGS).write_text(_SETTINGS, "utf-8")
-    text = (files("corpus.sample") / "dialogues.jsonl").read_text("utf-8")
+    text = DIALOGUES.read_text("utf-8")
     made_from = {"format": NAME, "seed": SEED, "dialogues": hashlib.sha256(text.encode()).hexdigest()}
     return project, store(project, read_sample(text, project.schema), made_from)
 

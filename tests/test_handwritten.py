@@ -1,22 +1,19 @@
-"""The embedded dialogues keep what the sample promises, and their truths follow the `affect` schema."""
+"""The hand-written dialogues keep what they promise, and their truths follow the `affect` schema."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from importlib.resources import files
 
 import pytest
 
 from schemas import load_schema
 from schemas.fields import IntervalField, MultilabelField, OrdinalField
+from tests.handwritten import DIALOGUES
 
 AFFECT = load_schema("affect")
 EMOTION = AFFECT["emotion"]
-DIALOGUES = [
-    json.loads(line)
-    for line in files("corpus.sample").joinpath("dialogues.jsonl").read_text(encoding="utf-8").splitlines()
-]
+DIALOGUES = [json.loads(line) for line in DIALOGUES.read_text("utf-8").splitlines()]
 UTTERANCES = [(dialogue, utterance) for dialogue in DIALOGUES for utterance in dialogue["utterances"]]
 TRUTHS = [utterance["truth"] for _, utterance in UTTERANCES]
 each_dialogue = pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda one: one["dialogue_id"])
