@@ -10,11 +10,13 @@ import pyarrow.compute as pc
 
 from schemas import project as folder
 from schemas import records
+from schemas.answers import join_sets
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 from schemas.records import RatingStatus
 from schemas.tables import read_table
 
+EMPTY_SET = "[]"
 CONTEXT_COLUMNS = ("source", "show", "episode", "language", "source_split")
 """Columns of the dialogues that ratings can be selected by."""
 
@@ -79,7 +81,9 @@ def _with_dialogues(project: Project, ratings: pa.Table) -> pa.Table:
 
 
 def select(table: pa.Table, where: Sequence[str], what: str) -> pa.Table:
-    """Keep the rows that meet every condition ``COLUMN=VALUE`` (compared as text).
+    """Keep the rows that meet every condition ``COLUMN=VALUE``.
+
+    Cells are compared as text, sets as ``a|b`` and ``[]``.
 
     Raises:
         InputError: A condition is not of this form, names no column, or names a value that no row has.
@@ -92,7 +96,7 @@ def select(table: pa.Table, where: Sequence[str], what: str) -> pa.Table:
         elif name not in table.column_names:
             issues.append(Issue("no such column", what, value=name, choices=table.column_names))
         else:
-            cells = pc.cast(table.column(name), pa.string())
+            cells = _texts(table.column(name))
             met = pc.fill_null(pc.equal(cells, value), False)
             if not pc.any(met).as_py():
                 found = [one for one in pc.unique(cells).to_pylist() if one is not None]
@@ -101,3 +105,11 @@ def select(table: pa.Table, where: Sequence[str], what: str) -> pa.Table:
     if issues:
         raise InputError(issues)
     return table
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The cells of a column as text."""
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        return pc.cast(column, pa.string())
+    sets = join_sets(pc.cast(column, pa.list_(pa.string())))
+    return pc.if_else(pc.equal(sets, ""), EMPTY_SET, sets)

@@ -26,6 +26,8 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import pyarrow as pa  # noqa: E402
+import pyarrow.csv as pc  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
@@ -38,6 +40,9 @@ from annotation.agreement.reading import Ratings  # noqa: E402
 from schemas.fields import Level  # noqa: E402
 
 RATERS, CATEGORIES, MISSING_SHARE = 5, 7, 0.2
+CEILING = 500  # MB of addresses that the reader may use beyond its imports
+RETURNING = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
+"""Makes the C library give memory back when it is freed, so that the ceiling holds what is in use."""
 PEERS = ("krippendorff", "nltk", "irrCAC")
 
 PEER_SCRIPT = r"""
@@ -95,7 +100,8 @@ if "nltk" in wanted:
     rows = enumerate(members[:part])
     triples = [(str(r), str(i), sets[k]) for i, row in rows for r, k in enumerate(row) if k >= 0]
     attempt("nltk masi", len(members) / part, lambda: AnnotationTask(data=triples, distance=distance).alpha())
-print(json.dumps(out))
+from importlib.metadata import version
+print(json.dumps([out, [f"{name} {version(name)}" for name in [*wanted, "numpy"]]]))
 """
 
 
@@ -171,8 +177,76 @@ def continuous(numbers: np.ndarray) -> float:
     return coefficients.alpha(Disagreement.of_moments(Moments.of_numbers(numbers))).value
 
 
-def peer_times(cache: Path, codes: np.ndarray, members: np.ndarray) -> dict[str, list[object]]:
-    """Times of the peers that can be installed, measured in a process of their own."""
+READER_SCRIPT = r"""
+import json, os, sys, time
+os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # the default pool reserves addresses it does not use
+import pyarrow as pa
+import resource
+pa.set_cpu_count(1), pa.set_io_thread_count(1)
+from annotation.agreement import read_table
+def megabytes(key):
+    status = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) / 1e3 for line in status if line.startswith(key))
+ceiling = int((megabytes("VmSize") + float(sys.argv[2])) * 1e6)
+resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
+before, start = megabytes("VmRSS"), time.perf_counter()
+table = read_table(sys.argv[1], ["item", "rater", "label"])
+print(json.dumps([time.perf_counter() - start, megabytes("VmHWM") - before, table.num_rows]))
+"""
+
+
+def write_ratings(path: Path, items: int, raters: int) -> float:
+    """Write ratings with long ids as Parquet and as CSV, part by part; returns their text in memory, MB."""
+    schema = pa.schema([(name, pa.string()) for name in ("item", "rater", "label")])
+    random, part, size = np.random.default_rng(0), 50_000, 0
+    names = pa.array([f"rater-{rater}" for rater in range(raters)])
+    values = pa.array([f"value-{value}" for value in range(CATEGORIES)])
+    with (
+        pq.ParquetWriter(path.with_suffix(".parquet"), schema) as parquet,
+        pc.CSVWriter(path.with_suffix(".csv"), schema) as text,
+    ):
+        for start in range(0, items, part):
+            here = min(part, items - start)
+            ids = pa.array(
+                f"corpus/season-01/dialogue-{i // 20:06d}/utterance-{i:09d}"
+                for i in range(start, start + here)
+            )
+            columns = [
+                ids.take(pa.array(np.repeat(np.arange(here), raters))),
+                names.take(pa.array(np.tile(np.arange(raters), here))),
+                values.take(pa.array(random.integers(0, CATEGORIES, here * raters))),
+            ]
+            table = pa.table(columns, schema=schema)
+            parquet.write_table(table)
+            text.write_table(table)
+            size += table.nbytes
+    return size / 1e6
+
+
+def read_under_ceiling(cache: Path, items: int, raters: int) -> list[tuple[str, str, bool]]:
+    """Read files of ratings in processes whose memory is limited: what, what it took, whether it fitted."""
+    path = cache / "ratings"
+    size = write_ratings(path, items, raters)
+    found = []
+    for kind in (".parquet", ".csv"):
+        command = [sys.executable, "-c", READER_SCRIPT, str(path.with_suffix(kind)), str(CEILING)]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=os.environ | RETURNING
+        )
+        what = f"reader, {items * raters:,} ratings, {size:,.0f} MB of text, {kind}"
+        if done.returncode:
+            found.append((what, done.stderr.strip().splitlines()[-1][:80], False))
+        else:
+            seconds, peak, rows = json.loads(done.stdout)
+            found.append((what, f"{seconds:.1f} s, {peak:,.0f} MB", rows == items * raters))
+        path.with_suffix(kind).unlink()
+    return found
+
+
+def peer_times(
+    cache: Path, codes: np.ndarray, members: np.ndarray
+) -> tuple[dict[str, list[object]], list[str]]:
+    """Times and versions of the peers that can be installed, measured in a process of their own."""
     home = cache / "peers"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():
@@ -193,8 +267,9 @@ def peer_times(cache: Path, codes: np.ndarray, members: np.ndarray) -> dict[str,
     )
     if done.returncode:
         Console(stderr=True).print(done.stderr[-2000:])
-        return {}
-    return json.loads(done.stdout.splitlines()[-1])
+        return {}, []
+    times, versions = json.loads(done.stdout.splitlines()[-1])
+    return times, versions
 
 
 def main() -> None:
@@ -264,11 +339,15 @@ def main() -> None:
         ("the same from pandas strings", best(lambda: whole(frame, "label:nominal", **ids), 2), 3.0, ""),
     ]
     peers: dict[str, list[object]] = {}
-    if not arguments.no_peers:
-        with tempfile.TemporaryDirectory() as temporary:
-            cache = arguments.cache or Path(temporary)
-            cache.mkdir(parents=True, exist_ok=True)
-            peers = peer_times(cache, codes, members)
+    readers: list[tuple[str, str, bool]] = []
+    versions: list[str] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = arguments.cache or Path(temporary)
+        cache.mkdir(parents=True, exist_ok=True)
+        if not arguments.no_peers:
+            peers, versions = peer_times(cache, codes, members)
+        if sys.platform == "linux":  # elsewhere addresses cannot be limited
+            readers = read_under_ceiling(cache, arguments.items, 20)
     table = Table(
         title=f"{len(codes):,} items x {RATERS} raters x {CATEGORIES} categories, 20% missing, one thread"
     )
@@ -294,12 +373,16 @@ def main() -> None:
         "",
         f"30 MB {'met' if memory <= 30 else 'MISSED'}",
     )
-    console = Console(width=max(120, Console().width))
+    for what, took, fitted in readers:
+        table.add_row(what, took, "", "", "", f"{CEILING} MB {'met' if fitted else 'MISSED'}")
+    console = Console(width=max(150, Console().width))
     console.print(table)
+    console.print("Peers:", ", ".join(versions) or "none")
     for name, (seconds, _, note) in peers.items():
         if seconds is None:
             console.print(f"{name}: {note}")
     missed = any(limit is not None and ours > limit for _, ours, limit, _ in rows) or memory > 30
+    missed = missed or not all(fitted for *_, fitted in readers)
     sys.exit(1 if missed else 0)
 
 

@@ -16,21 +16,11 @@ import numpy as np
 from annotation.agreement.coefficients import Statistic, divide
 from annotation.agreement.consensus import majority, majority_set
 from annotation.agreement.estimation import MOST_CELLS, Units
-from annotation.agreement.measure import MOST_CATEGORIES, NO_PAIRS
 from annotation.agreement.patterns import CHUNK, MISSING, Floats, Ints, Patterns, tally
 from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import MOST_CATEGORIES, NO_PAIRS, TOO_LARGE
 from annotation.agreement.results import Coefficient, number
-from annotation.agreement.unit_sums import (
-    TOO_LARGE,
-    estimates,
-    item_units,
-    label_matrix,
-    leave_one_out,
-    patterns_of,
-    sum_by,
-    units_of,
-    value_at,
-)
+from annotation.agreement.unit_sums import estimates, leave_one_out, sum_by, value_at
 from schemas.fields import Level
 
 CONSTANT = "the ratings do not vary"
@@ -112,8 +102,8 @@ Scored = tuple[Floats | None, Floats | None, int, Units]
 
 def _labels(ratings: Ratings) -> Scored:
     """Sums (scored, exact hits, then a value each: hits, times rated, times decided)."""
-    patterns, of_item = patterns_of(ratings)
-    units = units_of(ratings, patterns, of_item)
+    patterns, of_item = ratings.patterns, ratings.pattern_of_item
+    units = Units.of(ratings)
     size = len(ratings.labels)
     width = 2 + 3 * size
     raters = ratings.raters if ratings.rater is not None else 0
@@ -121,7 +111,7 @@ def _labels(ratings: Ratings) -> Scored:
         return None, None, 0, units
     left = leave_one_out(ratings, patterns, of_item)
     is_set = ratings.level is Level.SET
-    chosen = label_matrix(ratings)
+    chosen = ratings.label_matrix
     empty = np.array([is_set and not one for one in ratings.values], dtype=np.float64)
     by_pattern, by_rater = np.zeros((len(patterns.items), width)), np.zeros((raters, width))
     by_cell = tally(left.of_rating, np.ones(len(ratings.item)), len(patterns.pattern))
@@ -182,7 +172,7 @@ def _numbers(ratings: Ratings) -> Scored:
     by_rater = np.zeros((0, rows.shape[1]))
     if ratings.rater is not None:
         by_rater = sum_by(rows, ratings.rater[paired], ratings.raters)
-    return sum_by(rows, ratings.item[paired], ratings.items), by_rater, 0, item_units(ratings)
+    return sum_by(rows, ratings.item[paired], ratings.items), by_rater, 0, Units.of_items(ratings)
 
 
 def _concordance(sums: Floats, score: str) -> Floats:

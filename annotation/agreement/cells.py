@@ -14,6 +14,7 @@ from schemas.errors import Issue
 from schemas.fields import Level
 
 MAX_LISTED_ROWS = 100  # faults of one kind that are listed one by one
+LARGEST = 1e100  # numbers are squared and summed, and floats end at 1.8e308
 MOST_BITS = 62  # labels of a set that fit one integer
 
 RowsOf = Callable[[int], Ints]  # rows whose set has the label of this code
@@ -22,10 +23,18 @@ RowsOf = Callable[[int], Ints]  # rows whose set has the label of this code
 def missing_cells(array: pa.Array) -> NDArray[np.bool_]:
     """Null or, for text, blank cells."""
     null = array.is_null(nan_is_null=pa.types.is_floating(array.type)).to_numpy(zero_copy_only=False)
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        blank = pc.equal(array, "").fill_null(False)
-        null = null | blank.to_numpy(zero_copy_only=False)
+    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        codes, words = encode(array) if pa.types.is_dictionary(array.type) else (None, array)
+        blank = pc.equal(words, "").fill_null(False).to_numpy(zero_copy_only=False)
+        null = null | (blank if codes is None else np.append(blank, False)[codes])
     return np.asarray(null, dtype=bool)
+
+
+def is_list_of_labels(kind: pa.DataType) -> bool:
+    """Whether cells of this type are lists of single values."""
+    lists = pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list
+    return any(is_kind(kind) for is_kind in lists) and not pa.types.is_nested(kind.value_type)
 
 
 def row_issues(message: str, column: str, rows: Ints, values: pa.Array | None = None) -> list[Issue]:
@@ -135,13 +144,16 @@ def numbers_of(
     else:
         codes, dictionary = encode(array)
         texts = [_plain(value) if value is not None else "" for value in dictionary.to_pylist()]
-        numbers = np.array([_float(text) for text in texts] + [np.nan])
+        offset, found = _numbers_in(texts, level)
+        numbers = np.array([*found, np.nan])
         unreadable = np.array([bool(text) and _float_or_none(text) is None for text in texts] + [False])
         bad = np.flatnonzero(unreadable[codes])
         issues.extend(row_issues("not a number", column, bad, array))
         numbers = numbers[codes]
     infinite = np.flatnonzero(np.isinf(numbers))
     issues.extend(row_issues("infinity is not a rating", column, infinite, array))
+    too_big = np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) > LARGEST))
+    issues.extend(row_issues("a number this large cannot be squared", column, too_big, array))
     if level is Level.RATIO:
         issues.extend(
             row_issues("a ratio field has no negative numbers", column, np.flatnonzero(numbers < 0), array)
@@ -154,6 +166,18 @@ def numbers_of(
     place = np.append(np.argsort(order), MISSING)
     codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
     return place[codes], tuple(distinct[order].tolist()), offset
+
+
+def _numbers_in(texts: list[str], level: Level) -> tuple[int, list[float]]:
+    """What was taken off the numbers in texts, and what is left; nan for other text.
+
+    Whole numbers of an interval field are subtracted as such, so that huge ones keep their digits.
+    """
+    whole = {text: value for text in texts if isinstance(value := _number(text), int)}
+    if level is not Level.INTERVAL or not whole or any(text and text not in whole for text in texts):
+        return 0, [_float(text) for text in texts]
+    offset = min(whole.values())
+    return offset, [float(whole[text] - offset) if text else np.nan for text in texts]
 
 
 def _float_or_none(text: str) -> float | None:
@@ -172,10 +196,10 @@ def sets_of(
     array: pa.Array, column: str, declared: tuple[str, ...], issues: list[Issue]
 ) -> tuple[Ints, tuple[frozenset[str], ...], tuple[str, ...]]:
     """Codes, distinct sets and labels of a multilabel field: lists, or text ``a|b``, ``[]`` for no label."""
-    kind = array.type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if is_list_of_labels(array.type):
         labels, member = _encode_labels(pc.list_flatten(array))
         parent = pc.list_parent_indices(array).to_numpy(zero_copy_only=False)
+        parent, member = parent[member != MISSING], member[member != MISSING]
         _check_labels(labels, column, declared, issues, lambda wrong: parent[member == wrong])
         row_sets = _distinct_sets(parent, member, len(array), labels)
         missing = missing_cells(array)
@@ -208,9 +232,10 @@ def sets_of(
 
 def _encode_labels(flat: pa.Array) -> tuple[list[str], Ints]:
     codes, dictionary = encode(flat)
-    names = [_plain(value) for value in dictionary.to_pylist()]
-    labels = sorted(set(names))
-    place = np.array([labels.index(name) for name in names] + [MISSING], dtype=np.int64)
+    names = ["" if value is None else _plain(value) for value in dictionary.to_pylist()]
+    labels = sorted({name for name in names if name})
+    code_of = {name: code for code, name in enumerate(labels)}
+    place = np.array([code_of.get(name, MISSING) for name in names] + [MISSING], dtype=np.int64)
     return labels, place[codes]
 
 

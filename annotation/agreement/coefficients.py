@@ -85,13 +85,15 @@ class Disagreement:
     across: Floats
 
     @classmethod
-    def of_patterns(cls, patterns: Patterns, distance: Floats) -> Disagreement:
-        """Terms of alpha under a fixed distance matrix, shape (categories, categories)."""
-        pairable = patterns.pairable
+    def of_patterns(cls, patterns: Patterns, distance: Floats | None) -> Disagreement:
+        """Terms of alpha under a fixed distance matrix, shape (categories, categories); None is nominal."""
+        pairable, m = patterns.pairable, patterns.ratings
         totals = patterns.sums(patterns.items * pairable)
-        across = patterns.dot(distance @ totals) * pairable
-        within = patterns.pairs(distance) * pairable
-        return cls(patterns.items, patterns.ratings * pairable, within, across)
+        if distance is None:
+            across, within = m * totals.sum() - patterns.dot(totals), m * (m - 1) - patterns.pairs(None)
+        else:
+            across, within = patterns.dot(distance @ totals), patterns.pairs(distance)
+        return cls(patterns.items, m * pairable, within * pairable, across * pairable)
 
     @classmethod
     def of_moments(cls, moments: Moments) -> Disagreement:

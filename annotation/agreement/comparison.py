@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from annotation.agreement.alpha import alpha_sums
 from annotation.agreement.coefficients import Statistic
 from annotation.agreement.columns import answer_column, answered, combination, require_columns
 from annotation.agreement.intervals import Interval, bootstrap_values, percentile_interval
-from annotation.agreement.measure import NO_PAIRS, ONE_VALUE, SINGLE_ITEM
 from annotation.agreement.patterns import Floats
-from annotation.agreement.reading import Duplicates, read_ratings
+from annotation.agreement.reasons import NO_PAIRS, ONE_VALUE, SINGLE_ITEM, TOO_LARGE
 from annotation.agreement.results import Coefficient, number
-from annotation.agreement.unit_sums import TOO_LARGE, alpha_sums, patterns_of, sum_by, value_at
+from annotation.agreement.source import Source
+from annotation.agreement.unit_sums import sum_by, value_at
 from schemas.errors import InputError, Issue
 from schemas.fields import Field
 
@@ -48,18 +49,14 @@ class Comparison:
 
 
 def compare(
-    ratings: pa.Table,
+    source: Source,
     field: Field | str,
     *,
     column: str,
     first: str,
     second: str,
-    item: str,
-    rater: str | None,
-    cluster: str | None = None,
     n_boot: int = 1000,
     seed: int = 0,
-    duplicates: Duplicates = "error",
 ) -> Comparison:
     """Compare alpha of two rounds (or conditions, languages, sources).
 
@@ -67,23 +64,20 @@ def compare(
     count as a difference; rounds without a common cluster are resampled each on its own.
 
     Args:
-        ratings: One row a rating.
+        source: The ratings.
         field: A schema field or ``"COLUMN:LEVEL"``.
         column: Column of the rounds.
         first: The one round, as text.
         second: The other.
-        item: Column of item ids.
-        rater: Column of rater ids; None when raters are unknown.
-        cluster: Column of clusters (dialogues); items without it.
         n_boot: Bootstrap resamples.
         seed: Their seed.
-        duplicates: What to do when a rater rated an item twice in one round.
 
     Raises:
         InputError: A column is not there, a round has no ratings, or the table does not fit.
     """
-    unit = cluster if cluster is not None else item
-    require_columns(ratings, [column, item, rater, unit, answer_column(field)])
+    ratings, item = source.table, source.item
+    unit = source.cluster if source.cluster is not None else item
+    require_columns(ratings, [column, item, source.rater, unit, answer_column(field)])
     group = pc.cast(ratings.column(column), pa.string())
     sides = [ratings.filter(pc.equal(group, one)) for one in (first, second)]
     found = [one for one in pc.unique(group).to_pylist() if one is not None]
@@ -97,12 +91,13 @@ def compare(
     )
     both = answered(both, [answer_column(field)])
     both = both.append_column(UNIT, pa.array(combination(both, [SIDE, item])))
-    coded = read_ratings(both, field, item=UNIT, rater=rater, cluster=unit, duplicates=duplicates)
+    joined = replace(source, table=both, item=UNIT, cluster=unit)
+    coded = joined.read(field)
     # The same ratings again, clustered by side, say on which side each item is.
-    side_of = read_ratings(both, field, item=UNIT, rater=rater, cluster=SIDE, duplicates=duplicates).cluster
+    side_of = replace(joined, cluster=SIDE).read(field).cluster
     assert coded.cluster is not None
     assert side_of is not None
-    patterns, of_item = patterns_of(coded)
+    patterns, of_item = coded.patterns, coded.pattern_of_item
     statistic = alpha_sums(coded, patterns)
     if statistic is None:
         return _nothing(TOO_LARGE)
@@ -115,7 +110,7 @@ def compare(
         sums.append(sum_by(statistic.rows[of_item[here]], coded.cluster[here], coded.clusters))
         there.append(np.bincount(coded.cluster[here], minlength=coded.clusters) > 0)
     items = [int(np.count_nonzero((side_of == side) & paired)) for side in (0, 1)]
-    what = "items" if cluster is None else "clusters"
+    what = "items" if source.cluster is None else "clusters"
     return _compare(statistic, sums, there, items, what, n_boot, seed)
 
 

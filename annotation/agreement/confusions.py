@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotation.agreement.measure import MOST_CATEGORIES, NO_PAIRS
 from annotation.agreement.patterns import Floats, Patterns
 from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import MOST_CATEGORIES, NO_PAIRS
 from annotation.agreement.results import number
-from annotation.agreement.unit_sums import label_matrix, patterns_of
 from schemas.fields import Level
 
 
@@ -62,7 +61,7 @@ def confusions(ratings: Ratings) -> Confusions:
         return Confusions((), None, (), f"the values of this field are numbers ({ratings.level})")
     if max(len(ratings.values), len(ratings.labels)) > 10 * MOST_CATEGORIES:
         return Confusions((), None, (), f"more than {10 * MOST_CATEGORIES} values to compare")
-    patterns, _ = patterns_of(ratings)
+    patterns = ratings.patterns
     if not patterns.pairable.any():
         return Confusions(tuple(map(str, ratings.labels)), None, (), NO_PAIRS)
     weight = np.where(patterns.pairable, 1 / np.maximum(patterns.ratings - 1, 1), 0.0)
@@ -71,7 +70,7 @@ def confusions(ratings: Ratings) -> Confusions:
     totals = patterns.sums(patterns.items * patterns.pairable)
     n = float(totals.sum())
     if ratings.level is Level.SET:
-        chosen = label_matrix(ratings)
+        chosen = ratings.label_matrix
         size = len(ratings.labels)
         pairs = [
             _confusion(ratings.labels[a], ratings.labels[b], counts, coincidences, totals, n, one, other)

@@ -14,6 +14,7 @@ MEASURES = {
     "prevalence": "prevalence",
     "alpha": "alpha",
     "ac1": "AC1",
+    "ac2": "AC2",
     "positive": "positive agreement",
     "negative": "negative agreement",
     "retest": "retest alpha",
@@ -21,13 +22,29 @@ MEASURES = {
     "ceiling": "human ceiling",
 }
 """What the table of a field shows, with its titles."""
+GWET = {"gwet_ac1": "AC1", "gwet_ac2": "AC2"}
 ALL_VALUES = ""
+
+
+def gwet_of(level: str) -> str:
+    """Which of Gwet's coefficients tells most: AC2, with the distances of the level, where it has any."""
+    return "gwet_ac1" if level == Level.NOMINAL else "gwet_ac2"
 
 
 def titles(level: str) -> dict[str, str]:
     """Titles of `MEASURES`; numbers have a mean and a standard deviation instead of prevalences."""
     numeric = level in (Level.INTERVAL, Level.RATIO)
     return MEASURES | ({"prevalence": "mean, sd"} if numeric else {})
+
+
+def shown_measures(level: str, known: set[str]) -> list[str]:
+    """Which measures the table of a field shows, of those that are known.
+
+    Numbers have AC2 instead of AC1, which would ask them to be equal; where values have rows of their own,
+    AC1 is that of "this value or not".
+    """
+    left_out = "ac1" if level in (Level.INTERVAL, Level.RATIO) else "ac2"
+    return [key for key in MEASURES if key in known and key != left_out]
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,7 @@ def rows(one: FieldReport) -> Iterator[Row]:
         {
             "alpha": found.coefficients["alpha"],
             "ac1": found.coefficients["gwet_ac1"],
+            "ac2": found.coefficients["gwet_ac2"],
             "retest": missing if again is None else again.coefficients["alpha"],
             "split_half": one.split_half.alpha,
             "ceiling": one.ceiling.scores[score],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 SetDistance = Literal["masi", "masi_dkpro", "jaccard", "exact", "subset_dkpro"]
 Weighting = Literal["identity", "linear", "quadratic", "ordinal", "radical", "ratio", "circular", "bipolar"]
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 
 SET_DISTANCES: MappingProxyType[SetDistance, str] = MappingProxyType(
     {

@@ -21,6 +21,7 @@ from annotation.agreement.intervals import (
     totals,
 )
 from annotation.agreement.patterns import Floats, Ints
+from annotation.agreement.reading import Ratings
 from annotation.agreement.results import Coefficient, number
 
 MOST_UNITS = 200_000  # different units beyond which the bootstrap only repeats the normal interval
@@ -51,6 +52,17 @@ class Units:
     of_item: Ints | None = None
     cluster: Ints | None = None
     clusters: int = 0
+
+    @classmethod
+    def of(cls, ratings: Ratings) -> Units:
+        """Clusters where there are some, else items; for sums with a row a pattern of the ratings."""
+        patterns, of_item = ratings.patterns, ratings.pattern_of_item
+        return cls(patterns.items, of_item, ratings.cluster, ratings.clusters)
+
+    @classmethod
+    def of_items(cls, ratings: Ratings) -> Units:
+        """The same for sums with a row an item."""
+        return cls(np.ones(ratings.items, np.int64), None, ratings.cluster, ratings.clusters)
 
     @property
     def number(self) -> int:

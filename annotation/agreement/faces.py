@@ -153,6 +153,16 @@ def _check(request: Request) -> None:
             for name in ("item", "rater", "cluster")
             if getattr(request, name) is not None
         ]
+    issues += [
+        Issue("there is no such folder to write to", str(path.parent))
+        for path in (request.csv, request.latex, request.html)
+        if path is not None and not path.parent.is_dir()
+    ]
+    issues += [
+        Issue("this is a folder, not a file to write", str(path))
+        for path in (request.csv, request.latex, request.html)
+        if path is not None and path.is_dir()
+    ]
     if issues:
         raise InputError(issues)
 

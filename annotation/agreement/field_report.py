@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,12 +12,14 @@ import pyarrow.compute as pc
 from annotation.agreement.ceiling import Ceiling, human_ceiling
 from annotation.agreement.coefficients import Chance, chance_statistic
 from annotation.agreement.confusions import Confusions, confusions
+from annotation.agreement.estimation import Units
 from annotation.agreement.influence import Influences, item_influence, rater_influence
-from annotation.agreement.measure import NO_PAIRS, ONE_VALUE, measure
+from annotation.agreement.measure import measure
 from annotation.agreement.naming import Names, answers_of, names_of
 from annotation.agreement.planning import Plan, plan
 from annotation.agreement.rater_pairs import RaterPairs, rater_pairs
-from annotation.agreement.reading import Duplicates, Ratings, read_ratings
+from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import MOST_CATEGORIES, pair_reason
 from annotation.agreement.relations import (
     RelationAgreement,
     ToldByParts,
@@ -27,11 +28,12 @@ from annotation.agreement.relations import (
 )
 from annotation.agreement.results import Agreement, Coefficient
 from annotation.agreement.retest import Retest, retest
+from annotation.agreement.source import Source
 from annotation.agreement.specific import SpecificAgreement, prevalence, specific_agreement
 from annotation.agreement.split_half import SplitHalf, split_half
 from annotation.agreement.subsets import agreement_by, agreement_with_others, hour_of_day
-from annotation.agreement.unit_sums import estimates, patterns_of, units_of
-from schemas.fields import Field, Level, RelationField
+from annotation.agreement.unit_sums import estimates
+from schemas.fields import Field, RelationField
 from schemas.label_schema import LabelSchema
 
 DISPUTED = 20
@@ -136,42 +138,14 @@ class FieldReport:
         return self.agreement.field
 
 
-@dataclass(frozen=True)
-class Source:
-    """Ratings, and which columns say what.
-
-    Attributes:
-        table: A row a rating.
-        item: Column of item ids.
-        rater: Column of rater ids; None when raters are unknown.
-        cluster: Column of what intervals resample; None for items.
-        duplicates: What to do when a rater rated an item twice.
-        about: Utterances, when the items are utterances.
-        unanswered: How many ratings have each kind of no answer; only a project says which.
-    """
-
-    table: pa.Table
-    item: str
-    rater: str | None
-    cluster: str | None
-    duplicates: Duplicates
-    about: pa.Table | None = None
-    unanswered: Mapping[str, int] = dataclasses.field(default_factory=dict)
-
-    def read(self, field: Field | str) -> Ratings:
-        """Code the ratings of one field; faults raise `InputError`."""
-        return read_ratings(
-            self.table,
-            field,
-            item=self.item,
-            rater=self.rater,
-            cluster=self.cluster,
-            duplicates=self.duplicates,
-        )
-
-
 def field_report(
-    source: Source, field: Field | str, schema: LabelSchema | None, options: Options
+    source: Source,
+    field: Field | str,
+    schema: LabelSchema | None,
+    options: Options,
+    *,
+    about: pa.Table | None = None,
+    unanswered: Mapping[str, int] | None = None,
 ) -> FieldReport:
     """Measure everything about one field.
 
@@ -180,6 +154,8 @@ def field_report(
         field: A field of the schema, or ``"COLUMN:LEVEL"``.
         schema: The label schema; None for a table that has none.
         options: How to measure.
+        about: Utterances, when the items are utterances.
+        unanswered: How many ratings have each kind of no answer; only a project says which.
 
     Raises:
         InputError: The ratings do not fit the field.
@@ -191,23 +167,13 @@ def field_report(
     costly = item_influence(ratings, DISPUTED)
     relation = told = None
     if isinstance(field, RelationField) and schema is not None:
-        relation = relation_agreement(
-            source.table,
-            schema,
-            field,
-            item=source.item,
-            rater=source.rater,
-            cluster=source.cluster,
-            n_boot=n_boot,
-            seed=seed,
-            duplicates=source.duplicates,
-        )
+        relation = relation_agreement(source, schema, field, n_boot=n_boot, seed=seed)
         unit = source.cluster or source.item
         told = told_by_parts(source.table, field, cluster=unit, n_boot=n_boot, seed=seed)
     return FieldReport(
         field=field,
         agreement=measure(ratings, n_boot=n_boot, seed=seed),
-        unanswered=source.unanswered,
+        unanswered=unanswered or {},
         names=names,
         prevalence=prevalence(ratings, n_boot=n_boot, seed=seed),
         counts=dict(zip(names.values, frequency, strict=True)),
@@ -216,13 +182,13 @@ def field_report(
         retest=_retest(source, field, options),
         split_half=split_half(ratings, n_boot=n_boot, seed=seed),
         ceiling=human_ceiling(ratings, n_boot=n_boot, seed=seed),
-        groups=_groups(source, field, options),
-        hours=_hours(source, field, options),
+        groups={} if about is None else _groups(source, field, options),
+        hours={} if about is None else _hours(source, field, options),
         plan=plan(ratings, HALF_WIDTH),
         confusions=confusions(ratings),
         influence=rater_influence(ratings),
         pairs=rater_pairs(ratings),
-        disputed=_disputed(ratings, names, costly, source.about),
+        disputed=_disputed(ratings, names, costly, about),
         disputed_reason=costly.reason,
         relation=relation,
         told=told,
@@ -232,70 +198,39 @@ def field_report(
 def _retest(source: Source, field: Field | str, options: Options) -> Retest:
     if source.rater is None or ROUND not in source.table.column_names:
         return Retest(None, {}, "raters or rounds are unknown")
-    return retest(
-        source.table,
-        field,
-        item=source.item,
-        rater=source.rater,
-        round_=ROUND,
-        cluster=source.cluster,
-        n_boot=options.n_boot,
-        seed=options.seed,
-    )
+    return retest(source, field, round_=ROUND, n_boot=options.n_boot, seed=options.seed)
 
 
 def _groups(source: Source, field: Field | str, options: Options) -> dict[str, Mapping[str, Agreement]]:
     """Agreement by round, condition, language and the like, where ratings differ in them."""
-    found: dict[str, Mapping[str, Agreement]] = {}
-    for column in GROUPS if source.about is not None else ():
-        if 2 <= pc.count_distinct(source.table.column(column)).as_py() <= MOST_GROUPS:
-            found[column] = agreement_by(
-                source.table,
-                field,
-                column,
-                item=source.item,
-                rater=source.rater,
-                cluster=source.cluster,
-                n_boot=options.n_boot,
-                seed=options.seed,
-                duplicates=source.duplicates,
-            )
-    return found
+    return {
+        column: agreement_by(source, field, column, n_boot=options.n_boot, seed=options.seed)
+        for column in GROUPS
+        if 2 <= pc.count_distinct(source.table.column(column)).as_py() <= MOST_GROUPS
+    }
 
 
 def _hours(source: Source, field: Field | str, options: Options) -> Mapping[str, Coefficient]:
-    if source.about is None:
-        return {}
     hours = hour_of_day(source.table)
     if pc.count_distinct(hours).as_py() < 2:
         return {}
     padded = pc.utf8_lpad(pc.cast(hours, pa.string()), 2, "0")
-    return agreement_with_others(
-        source.table.append_column(HOUR, padded),
-        field,
-        HOUR,
-        item=source.item,
-        rater=source.rater,
-        cluster=source.cluster,
-        n_boot=options.n_boot,
-        seed=options.seed,
-    )
+    timed = source.of(source.table.append_column(HOUR, padded))
+    return agreement_with_others(timed, field, HOUR, n_boot=options.n_boot, seed=options.seed)
 
 
 def _value_ac1(ratings: Ratings, options: Options) -> Mapping[str, Coefficient]:
     """Gwet's AC1 of "this value or not"; of sets, of each label."""
-    if ratings.level in (Level.INTERVAL, Level.RATIO):
+    if len(ratings.labels) > MOST_CATEGORIES:
         return {}
-    patterns, of_item = patterns_of(ratings)
-    is_set = ratings.level is Level.SET
+    patterns = ratings.patterns
+    reason = pair_reason(bool(patterns.pairable.any()))
     statistics = {}
-    for label in ratings.labels:
-        chosen = [label in one if is_set else one == label for one in ratings.values]
-        binary = patterns.recode(np.array(chosen, dtype=np.int64), 2)
+    for label, chosen in zip(ratings.labels, ratings.label_matrix.T, strict=True):
+        binary = patterns.recode(chosen.astype(np.int64), 2)
         statistic = chance_statistic(binary, None, Chance.GWET)
-        reason = ONE_VALUE if patterns.pairable.any() else NO_PAIRS
         statistics[label] = (f"Gwet's AC1, {label!r} or not", statistic, reason)
-    return estimates(statistics, units_of(ratings, patterns, of_item), options.n_boot, options.seed)
+    return estimates(statistics, Units.of(ratings), options.n_boot, options.seed)
 
 
 def _disputed(

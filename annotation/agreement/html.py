@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from annotation.agreement.content import Report
+from annotation.agreement.content import GWET, Report, gwet_of
 from annotation.agreement.html_field import cell_of, field_content, mark_of, resampled, share_cell
 from annotation.agreement.html_text import HOW_TO_READ, landis_koch
 from annotation.page import (
@@ -75,7 +75,8 @@ def _overview(report: Report) -> Iterator[Content]:
         Column("field"),
         Column("level"),
         Column("alpha", numeric=True),
-        Column("AC1", numeric=True),
+        Column("AC1 or AC2", numeric=True),
+        Column("which"),
         Column("Landis and Koch (1977)"),
         Column(report.item, numeric=True),
         Column("raters", numeric=True),
@@ -91,7 +92,8 @@ def _overview(report: Report) -> Iterator[Content]:
                 one.name,
                 found.level,
                 cell_of(found.coefficients["alpha"]),
-                cell_of(found.coefficients["gwet_ac1"]),
+                cell_of(found.coefficients[gwet_of(found.level)]),
+                GWET[gwet_of(found.level)],
                 landis_koch(found.coefficients["alpha"].value),
                 found.items,
                 found.raters,
@@ -109,7 +111,7 @@ def _overview(report: Report) -> Iterator[Content]:
         (f"{one.name}: {key}", coefficient.reason)
         for one in report.fields
         for key, coefficient in one.agreement.coefficients.items()
-        if key in ("alpha", "gwet_ac1") and coefficient.reason is not None
+        if key in ("alpha", gwet_of(one.agreement.level)) and coefficient.reason is not None
     ]
     if reasons:
         yield definitions(reasons)

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from annotation.agreement.confusions import Confusions
-from annotation.agreement.content import ALL_VALUES, MEASURES, Report, rows, titles
+from annotation.agreement.content import ALL_VALUES, Report, rows, shown_measures, titles
 from annotation.agreement.field_report import FieldReport
 from annotation.agreement.html_text import COLUMNS, SCORES
 from annotation.agreement.results import Agreement, Coefficient
@@ -112,7 +112,7 @@ def _values(report: Report, one: FieldReport) -> Element:
     """The table that reviewers ask for."""
     lines = list(rows(one))
     known = {key for line in lines for key, found in line.measures.items() if found.value is not None}
-    shown = [key for key in MEASURES if key in known]
+    shown = shown_measures(one.agreement.level, known)
     words = titles(one.agreement.level)
     columns = [
         Column("value"),

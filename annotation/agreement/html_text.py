@@ -51,10 +51,12 @@ HOW_TO_READ = (
         ".800, and for .667 where tentative conclusions are acceptable.",
     ),
     (
-        "AC1",
+        "AC1 and AC2",
         "Gwet (British Journal of Mathematical and Statistical Psychology 61, 2008): chance agreement "
         "comes from hard items only, so that a rare value does not push it to 0. A large gap between "
-        "alpha and AC1 shows a skewed field.",
+        "alpha and AC1 shows a skewed field. AC2 gives answers near each other a part of the credit, "
+        "by Gwet's ordinal weights for ordered values, quadratic ones for interval fields, ratio "
+        "ones for ratios, and 1 minus the MASI distance for sets.",
     ),
     (
         "Words for numbers",

@@ -108,5 +108,7 @@ def two_way_interval(sums: Floats, *, average: bool, level: float = 0.95) -> Int
     low = n * (items - f_low * rest) / (f_low * noise + n * items)
     high = n * (f_high * items - rest) / (noise + n * f_high * items)
     if average:  # Spearman and Brown
-        low, high = (k * x / (1 + (k - 1) * x) for x in (low, high))
+        low, high = (float(divide(k * x, 1 + (k - 1) * x)) for x in (np.float64(low), np.float64(high)))
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return NO_INTERVAL
     return Interval(low, high)

@@ -10,23 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from annotation.agreement.alpha import alpha_reason, alpha_sums
 from annotation.agreement.coefficients import Statistic
 from annotation.agreement.estimation import Units
-from annotation.agreement.measure import REPEATED, UNKNOWN_RATERS
 from annotation.agreement.patterns import Floats, Ints
 from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import REPEATED, TOO_LARGE, UNKNOWN_RATERS
 from annotation.agreement.results import number
-from annotation.agreement.unit_sums import (
-    TOO_LARGE,
-    alpha_reason,
-    alpha_sums,
-    leave_one_out,
-    patterns_of,
-    stacked,
-    sum_by,
-    units_of,
-    value_at,
-)
+from annotation.agreement.unit_sums import leave_one_out, stacked, sum_by, value_at
 
 NOTHING_LEFT = "what is left without it has no two ratings of an item, or one value only"
 
@@ -71,7 +62,7 @@ def rater_influence(ratings: Ratings) -> Influences:
         reason = UNKNOWN_RATERS if ratings.rater is None else REPEATED
     if reason is not None or ratings.rater is None:
         return Influences(None, (), reason)
-    patterns, of_item = patterns_of(ratings)
+    patterns, of_item = ratings.patterns, ratings.pattern_of_item
     left = leave_one_out(ratings, patterns, of_item)
     # One call for both, because the sums of numbers are taken from a centre that they must share.
     statistic = alpha_sums(ratings, stacked(patterns, left.patterns))
@@ -89,11 +80,11 @@ def cluster_influence(ratings: Ratings) -> Influences:
     """Alpha without each cluster (dialogue)."""
     if ratings.cluster is None:
         return Influences(None, (), "there are no clusters")
-    patterns, of_item = patterns_of(ratings)
+    patterns = ratings.patterns
     statistic, reason = alpha_sums(ratings, patterns), alpha_reason(ratings)
     if statistic is None or reason is not None:
         return Influences(None, (), reason or TOO_LARGE)
-    rows, _ = units_of(ratings, patterns, of_item).rows(statistic.rows)
+    rows, _ = Units.of(ratings).rows(statistic.rows)
     sums = rows.sum(axis=0)
     counts = np.bincount(ratings.cluster[ratings.item], minlength=ratings.clusters)
     return _influences(statistic, sums, sums - rows, counts)
@@ -108,7 +99,7 @@ def item_influence(ratings: Ratings, most: int = 20) -> Influences:
             Items with one rating have no part in alpha and are not listed.
     """
     reason = alpha_reason(ratings)
-    patterns, of_item = patterns_of(ratings)
+    patterns, of_item = ratings.patterns, ratings.pattern_of_item
     statistic = alpha_sums(ratings, patterns)
     if statistic is None or reason is not None:
         return Influences(None, (), reason or TOO_LARGE)

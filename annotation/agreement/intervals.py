@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from scipy import stats
 Floats = NDArray[np.float64]
 Value = Callable[[Floats], Floats]
 Method = Literal["percentile", "bca"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 DRAWS_A_ROW = 20  # units of a row from which a multinomial draw of its count is cheaper than drawing units
 CELLS_AT_ONCE = 1 << 21  # numbers held at a time while resampling: 16 MB

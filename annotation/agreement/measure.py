@@ -9,36 +9,30 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from annotation.agreement import coefficients, distances, icc, pairwise
-from annotation.agreement.coefficients import Chance, Disagreement, Moments, Statistic
+from annotation.agreement import coefficients, distances
+from annotation.agreement.alpha import alpha_measure, alpha_reason
+from annotation.agreement.coefficients import Chance, Disagreement
+from annotation.agreement.correlations import correlations
 from annotation.agreement.estimation import MOST_CELLS, Measure, Units, coefficient_of, resample
-from annotation.agreement.intervals import Interval, Method, jackknife_error
-from annotation.agreement.patterns import (
-    MISSING,
-    Codes,
-    Floats,
-    Ints,
-    OrderedPatterns,
-    Patterns,
-    distinct_rows,
-    reduce_codes,
-    tally,
-)
+from annotation.agreement.intervals import METHODS, Method
+from annotation.agreement.known_raters import kappas, no_kappas
+from annotation.agreement.patterns import Floats, Patterns
 from annotation.agreement.reading import Duplicates, Ratings, read_ratings
-from annotation.agreement.results import Agreement
+from annotation.agreement.reasons import (
+    MOST_CATEGORIES,
+    MOST_COMPARED,
+    ONE_VALUE,
+    SINGLE_ITEM,
+    TOO_MANY_VALUES,
+    pair_reason,
+)
+from annotation.agreement.results import COEFFICIENTS, Agreement
+from schemas.errors import InputError, Issue
 from schemas.fields import Field, Level
 
-MOST_CATEGORIES = 100  # an interval field with more distinct numbers is taken as continuous
-MOST_RATIO_VALUES = 4096  # the ratio metric needs a matrix of all values
-MOST_PAIRS = 5_000_000  # pairs of ratings beyond which the pairwise jackknife is left out
-
 KappaWeights = distances.Weighting | Floats
-
-ONE_VALUE = "every rating that can be compared has the same value, so chance agreement is complete"
-NO_PAIRS = "no item has two ratings"
-UNKNOWN_RATERS = "raters are unknown"
-SINGLE_ITEM = "a single item has two ratings: its agreement cannot be told from chance"
-REPEATED = "raters rated items twice and both ratings are kept"
+Weights = tuple[Floats | None, str]
+"""Agreement weights, None for the identity, and their name."""
 
 
 def agreement(
@@ -95,358 +89,142 @@ def measure(
     weights: KappaWeights = "identity",
     set_distance: distances.SetDistance = "masi",
 ) -> Agreement:
-    """Agreement of coded ratings; arguments and result as in `agreement`."""
-    level, numbers = ratings.level, ratings.numbers
-    continuous = level in (Level.INTERVAL, Level.RATIO) and len(ratings.values) > MOST_CATEGORIES
-    codes = None if continuous else ratings.matrix()
-    patterns, of_item = _patterns(ratings, codes) if not continuous else (None, None)
+    """Agreement of coded ratings; arguments, result and faults as in `agreement`."""
+    _check(ratings, n_boot, seed, interval, weights, set_distance)
+    units = Units.of(ratings)
+    found = {"alpha": alpha_measure(ratings, set_distance)}
     per_value: dict[str, Measure] = {}
-    if patterns is None:
-        moments = Moments.of_long(ratings.item, numbers[ratings.code], ratings.items)
-        units = Units(moments.items, None, ratings.cluster, ratings.clusters)
-        exchangeable = _continuous(ratings, moments)
+    if ratings.continuous:
+        found |= _no_categories(ratings)
     else:
-        units = Units(patterns.items, of_item, ratings.cluster, ratings.clusters)
-        kappa, weighted = _weights(ratings, weights, set_distance)
-        exchangeable = _alpha(ratings, patterns, set_distance) | _family(patterns, kappa, weighted)
-        per_value = _per_value(ratings, patterns)
-    known = (
-        _known(ratings, codes, units, kappa) if patterns is not None else _unknown("the field is continuous")
-    )
-    correlations = _correlations(ratings)
-    joint = exchangeable | {f"={name}": one for name, one in per_value.items()}
+        kappa = _kappa_weights(ratings, weights)
+        found |= _family(ratings.patterns, kappa, _ac2_weights(ratings, set_distance))
+        found |= kappas(ratings, *kappa)
+        per_value = _per_value(ratings)
+    joint = found | {f"={name}": one for name, one in per_value.items()}
     resample(joint, units, n_boot, seed, interval)
     # Correlations are not made of patterns; their units are items.
-    resample(
-        correlations, replace(units, items=np.ones(ratings.items, np.int64), of_item=None), 0, seed, interval
-    )
-    order = (
-        "alpha", "fleiss_kappa", "conger_kappa", "scott_pi", "cohen_kappa", "gwet_ac1", "gwet_ac2",
-        "brennan_prediger", "percent_agreement", "icc_1_1", "icc_2_1", "icc_2_k",
-    )  # fmt: skip
-    every = exchangeable | known | correlations
-    if np.count_nonzero(np.bincount(ratings.item) > 1) == 1:
-        for name, one in (every | {f"={name}": one for name, one in per_value.items()}).items():
+    by_item = correlations(ratings)
+    resample(by_item, Units.of_items(ratings), 0, seed, interval)
+    found |= by_item
+    if alpha_reason(ratings) == SINGLE_ITEM:
+        for name, one in (found | joint).items():
             if name != "percent_agreement" and np.isfinite(one.value):
                 one.value, one.reason = float("nan"), SINGLE_ITEM
-    return Agreement(
-        field=ratings.field,
-        level=str(level),
-        items=ratings.items,
-        raters=ratings.raters,
-        ratings=len(ratings.item),
-        missing=ratings.items * ratings.raters - len(ratings.item) if not ratings.repeated else 0,
-        coefficients={name: coefficient_of(every[name], units) for name in order},
-        clusters=ratings.clusters if ratings.cluster is not None else None,
-        per_category={name: coefficient_of(one, units) for name, one in per_value.items()},
-    )
+    every = {name: coefficient_of(found[name], units) for name in COEFFICIENTS}
+    return Agreement.of(ratings, every, {name: coefficient_of(one, units) for name, one in per_value.items()})
 
 
-def _patterns(ratings: Ratings, codes: Codes | None) -> tuple[Patterns, Ints | None]:
-    """Patterns, and the pattern of each item when clusters ask for it (None: item i is pattern i)."""
-    categories = len(ratings.values)
-    if codes is not None:
-        return reduce_codes(codes, categories, inverse=ratings.cluster is not None)
-    # Unknown raters, or a crowd of whom each item knows a few: forget who they are, item by item.
-    order = np.argsort(ratings.item, kind="stable")
-    item = ratings.item[order]
-    counts = np.bincount(item, minlength=ratings.items)
-    width = int(counts.max(initial=0))
-    if ratings.items * width > 8 * len(item) + 1000:
-        return Patterns.from_long(ratings.item, ratings.code, ratings.items, categories), None
-    place = np.arange(len(item)) - (np.cumsum(counts) - counts)[item]
-    rows = np.full((ratings.items, width), MISSING, dtype=np.int32)
-    rows[item, place] = ratings.code[order]
-    return reduce_codes(rows, categories, inverse=ratings.cluster is not None)
-
-
-def _weights(
-    ratings: Ratings, weights: KappaWeights, set_distance: distances.SetDistance
-) -> tuple[tuple[Floats | None, str], tuple[Floats | None, str]]:
-    """Weights of the kappas and of AC2, each with its name; None is the identity."""
-    if isinstance(weights, np.ndarray):
-        kappa: tuple[Floats | None, str] = weights.astype(np.float64), "weights given"
-    elif weights == "identity":
-        kappa = None, "unweighted" + (", every set a category" if ratings.level is Level.SET else "")
-    else:
-        kappa = distances.agreement_weights(weights, ratings.numbers), f"{weights} weights"
-    if ratings.level is Level.SET:
-        return kappa, (
-            1 - distances.set_distance(ratings.values, set_distance),
-            f"weights 1 - {set_distance} distance",
+def _check(
+    ratings: Ratings,
+    n_boot: int,
+    seed: int,
+    interval: Method,
+    weights: KappaWeights,
+    set_distance: distances.SetDistance,
+) -> None:
+    """Refuse arguments that mean nothing, all at once."""
+    issues = [
+        Issue(f"{name} is not negative", value=value)
+        for name, value in (("n_boot", n_boot), ("seed", seed))
+        if value < 0
+    ]
+    if interval not in METHODS:
+        issues.append(Issue("no such bootstrap interval", value=interval, choices=METHODS))
+    if set_distance not in distances.SET_DISTANCES:
+        issues.append(
+            Issue("no such distance of sets", value=set_distance, choices=list(distances.SET_DISTANCES))
         )
-    family: dict[Level, Literal["ordinal", "quadratic", "ratio"]] = {
+    if isinstance(weights, str):
+        if weights not in distances.WEIGHTINGS:
+            issues.append(Issue("no such weights", value=weights, choices=distances.WEIGHTINGS))
+    else:
+        q, matrix = len(ratings.values), np.asarray(weights, dtype=np.float64)
+        if matrix.shape != (q, q):
+            issues.append(Issue(f"weights need the shape {(q, q)}, a row a category", value=matrix.shape))
+        elif not (np.isfinite(matrix).all() and (matrix == matrix.T).all() and (np.diag(matrix) == 1).all()):
+            issues.append(Issue("weights are finite, symmetric and 1 on the diagonal"))
+    if issues:
+        raise InputError(issues)
+
+
+def _kappa_weights(ratings: Ratings, weights: KappaWeights) -> Weights:
+    """Weights of the kappas and of Brennan-Prediger."""
+    if not isinstance(weights, str):
+        return np.asarray(weights, dtype=np.float64), "weights given"
+    if weights == "identity":
+        return None, "unweighted" + (", every set a category" if ratings.level is Level.SET else "")
+    return distances.agreement_weights(weights, ratings.numbers), f"{weights} weights"
+
+
+def _ac2_weights(ratings: Ratings, set_distance: distances.SetDistance) -> Weights | None:
+    """Weights of AC2, as the level has them; None where there are too many values for a matrix."""
+    families: dict[Level, Literal["ordinal", "quadratic", "ratio"]] = {
         Level.ORDINAL: "ordinal", Level.INTERVAL: "quadratic", Level.RATIO: "ratio"
     }  # fmt: skip
-    if ratings.level not in family:
-        return kappa, (None, "identity weights, so that it equals AC1")
-    name = family[ratings.level]
-    return kappa, (distances.agreement_weights(name, ratings.numbers), f"Gwet's {name} weights")
+    if ratings.level is Level.NOMINAL:
+        return None, "identity weights, so that it equals AC1"
+    if len(ratings.values) > MOST_COMPARED:
+        return None
+    if ratings.level is Level.SET:
+        distance = distances.set_distance(ratings.values, set_distance)
+        return 1 - distance, f"weights 1 - {set_distance} distance"
+    name = families[ratings.level]
+    return distances.agreement_weights(name, ratings.numbers), f"Gwet's {name} weights"
 
 
-def _pair_reason(pairable: bool, otherwise: str = ONE_VALUE) -> str:
-    return otherwise if pairable else NO_PAIRS
-
-
-def _alpha(ratings: Ratings, patterns: Patterns, set_distance: distances.SetDistance) -> dict[str, Measure]:
-    """Krippendorff's alpha under the metric of the level."""
-    name = f"Krippendorff's alpha, {ratings.level} metric"
-    level, numbers = ratings.level, ratings.numbers
-    reason = _pair_reason(bool(patterns.pairable.any()))
-    statistic: Statistic | None
-    if level is Level.INTERVAL:
-        moments = Moments.of_patterns(patterns, numbers)
-        terms, statistic = Disagreement.of_moments(moments), coefficients.interval_statistic(moments)
-    elif level is Level.ORDINAL:
-        distance = distances.ordinal(patterns.sums(patterns.items * patterns.pairable))
-        terms = Disagreement.of_patterns(patterns, distance)
-        cells = len(patterns.items) * patterns.categories**2 / 2
-        statistic = coefficients.ordinal_statistic(patterns) if cells < MOST_CELLS else None
-    else:
-        if level is Level.SET:
-            name = f"Krippendorff's alpha, {distances.SET_DISTANCES[set_distance]}"
-            distance = distances.set_distance(ratings.values, set_distance)
-        else:
-            distance = (
-                distances.nominal(patterns.categories) if level is Level.NOMINAL else distances.ratio(numbers)
-            )
-        terms = Disagreement.of_patterns(patterns, distance)
-        cells = len(patterns.items) * patterns.categories
-        fixed = None if level is Level.NOMINAL else distance
-        statistic = coefficients.alpha_statistic(patterns, fixed) if cells < MOST_CELLS else None
-    estimate = coefficients.alpha(terms)
-    # The ordinal metric moves with the data, which the linearised error does not see: the jackknife does.
-    by_jackknife = level is Level.ORDINAL and statistic is not None
-    se, se_name = (float("nan"), "") if by_jackknife else (estimate.se, "linearised (Gwet)")
-    return {"alpha": Measure(name, estimate.value, reason, se, se_name, estimate.df, statistic)}
-
-
-def _family(
-    patterns: Patterns, kappa: tuple[Floats | None, str], weighted: tuple[Floats | None, str]
-) -> dict[str, Measure]:
+def _family(patterns: Patterns, kappa: Weights, weighted: Weights | None) -> dict[str, Measure]:
     """Percent agreement, Brennan-Prediger, Fleiss and Gwet."""
     plain = "any number of raters, linearised for missing ratings (Gwet)"
-    chosen: dict[str, tuple[str, Chance, Floats | None, str]] = {
-        "fleiss_kappa": ("Fleiss' kappa", Chance.FLEISS, *kappa),
-        "gwet_ac1": ("Gwet's AC1", Chance.GWET, None, "unweighted"),
-        "gwet_ac2": ("Gwet's AC2", Chance.GWET, *weighted),
-        "brennan_prediger": ("Brennan-Prediger coefficient", Chance.UNIFORM, *kappa),
-        "percent_agreement": ("percent agreement, mean over items", Chance.NONE, None, "unweighted"),
+    chosen: dict[str, tuple[str, Chance, Weights | None]] = {
+        "fleiss_kappa": ("Fleiss' kappa", Chance.FLEISS, kappa),
+        "gwet_ac1": ("Gwet's AC1", Chance.GWET, (None, "unweighted")),
+        "gwet_ac2": ("Gwet's AC2", Chance.GWET, weighted),
+        "brennan_prediger": ("Brennan-Prediger coefficient", Chance.UNIFORM, kappa),
+        "percent_agreement": ("percent agreement, mean over items", Chance.NONE, (None, "unweighted")),
     }
-    pairable = bool(patterns.pairable.any())
+    one_value = ONE_VALUE if patterns.categories != 1 else "only one category is known"
+    reason = pair_reason(bool(patterns.pairable.any()), one_value)
     fits = len(patterns.items) * patterns.categories < MOST_CELLS
     shared: dict[int, Floats] = {}
     measures = {}
-    for name, (title, chance, matrix, weighting) in chosen.items():
+    for name, (title, chance, weights) in chosen.items():
+        if weights is None:
+            measures[name] = Measure(title, float("nan"), TOO_MANY_VALUES)
+            continue
+        matrix, weighting = weights
         estimate = coefficients.chance_corrected(patterns, matrix, chance)
         statistic = coefficients.chance_statistic(patterns, matrix, chance) if fits else None
         if statistic is not None:  # the same sums serve all coefficients of the same weights
             statistic = replace(statistic, rows=shared.setdefault(id(matrix), statistic.rows))
         categories = f", {patterns.categories} categories" if chance in (Chance.UNIFORM, Chance.GWET) else ""
-        reason = _pair_reason(
-            pairable, ONE_VALUE if patterns.categories != 1 else "only one category is known"
-        )
-        definition = f"{title}, {weighting}{categories}; {plain}"
         measures[name] = Measure(
-            definition, estimate.value, reason, estimate.se, "linearised (Gwet)", estimate.df, statistic
-        )
+            f"{title}, {weighting}{categories}; {plain}",
+            estimate.value, reason, estimate.se, "linearised (Gwet)", estimate.df, statistic,
+        )  # fmt: skip
     return measures
 
 
-def _continuous(ratings: Ratings, moments: Moments) -> dict[str, Measure]:
-    """Interval alpha by sums of squares; no other coefficient of categories fits a continuous field."""
+def _no_categories(ratings: Ratings) -> dict[str, Measure]:
+    """Of a continuous field no coefficient of categories exists."""
     many = f"the field is continuous: {len(ratings.values)} distinct numbers are no categories"
     names = ("fleiss_kappa", "gwet_ac1", "gwet_ac2", "brennan_prediger", "percent_agreement")
     measures = {name: Measure(name.replace("_", " "), float("nan"), many) for name in names}
-    reason = _pair_reason(bool((moments.ratings > 1).any()))
-    if ratings.level is Level.RATIO:
-        name = "Krippendorff's alpha, ratio metric"
-        if len(ratings.values) > MOST_RATIO_VALUES:
-            reason = f"more than {MOST_RATIO_VALUES} distinct numbers: the ratio metric compares every two"
-            return measures | {"alpha": Measure(name, float("nan"), reason)}
-        patterns = Patterns.from_long(ratings.item, ratings.code, ratings.items, len(ratings.values))
-        terms = Disagreement.of_patterns(patterns, distances.ratio(ratings.numbers))
-        estimate = coefficients.alpha(terms)
-        statistic = None
-    else:
-        name = "Krippendorff's alpha, interval metric, by sums of squares"
-        estimate = coefficients.alpha(Disagreement.of_moments(moments))
-        statistic = coefficients.interval_statistic(moments)
-    return measures | {
-        "alpha": Measure(
-            name, estimate.value, reason, estimate.se, "linearised (Gwet)", estimate.df, statistic
-        )
-    }
+    return measures | no_kappas("the field is continuous")
 
 
-def _per_value(ratings: Ratings, patterns: Patterns) -> dict[str, Measure]:
+def _per_value(ratings: Ratings) -> dict[str, Measure]:
     """Nominal alpha of each value against the rest; for sets, of each label."""
-    if (
-        ratings.level in (Level.INTERVAL, Level.RATIO)
-        or len(patterns.items) * len(ratings.labels) > MOST_CELLS
-    ):
+    if len(ratings.labels) > MOST_CATEGORIES:
         return {}
     measures: dict[str, Measure] = {}
-    sets = tuple(ratings.values)
-    for code, label in enumerate(ratings.labels):
-        if ratings.level is Level.SET:
-            chosen = np.array([label in one for one in sets], dtype=np.int64)
-            binary = patterns.recode(chosen, 2)
-        else:
-            binary = coefficients.one_against_rest(patterns, code)
-        estimate = coefficients.alpha(Disagreement.of_patterns(binary, distances.nominal(2)))
-        reason = _pair_reason(bool(binary.pairable.any()), "nobody, or everybody, chose this value")
+    for label, chosen in zip(ratings.labels, ratings.label_matrix.T, strict=True):
+        binary = ratings.patterns.recode(chosen.astype(np.int64), 2)
+        estimate = coefficients.alpha(Disagreement.of_patterns(binary, None))
+        reason = pair_reason(bool(binary.pairable.any()), "nobody, or everybody, chose this value")
         name = f"Krippendorff's alpha, nominal metric, {label!r} or not"
         statistic = coefficients.alpha_statistic(binary, None)
         measures[label] = Measure(
             name, estimate.value, reason, estimate.se, "linearised (Gwet)", estimate.df, statistic
         )
     return measures
-
-
-def _unknown(reason: str) -> dict[str, Measure]:
-    titles = {"conger_kappa": "Conger's kappa", "scott_pi": "Scott's pi", "cohen_kappa": "Cohen's kappa"}
-    return {name: Measure(title, float("nan"), reason) for name, title in titles.items()}
-
-
-def _known(
-    ratings: Ratings, codes: Codes | None, units: Units, kappa: tuple[Floats | None, str]
-) -> dict[str, Measure]:
-    """Coefficients that know raters: Cohen and Scott, mean over pairs of raters, and Conger."""
-    if ratings.rater is None or ratings.repeated:
-        return _unknown(UNKNOWN_RATERS if ratings.rater is None else REPEATED)
-    if ratings.raters < 2:
-        return _unknown("there is only one rater")
-    matrix, weighting = kappa
-    ordered, of_item = _ordered(ratings, codes)
-    resampled = Units(ordered.items, of_item, ratings.cluster, ratings.clusters)
-    clustered = ratings.cluster is not None
-    largest = max(len(ordered.items), ratings.clusters)
-    m = np.bincount(ordered.pattern, minlength=len(ordered.items))
-    pairs = int((m * (m - 1) // 2).sum())
-    measures = {}
-    for name, title, marginals in (
-        ("scott_pi", "Scott's pi", "pooled"), ("cohen_kappa", "Cohen's kappa", "own"),
-    ):  # fmt: skip
-        tables = pairwise.pair_tables(ordered, matrix, "pooled" if marginals == "pooled" else "own")
-        count = len(tables.items)
-        defined = int(np.isfinite(tables.values).sum())
-        definition = f"{title}, {weighting}" + (
-            ""
-            if ratings.raters == 2
-            else f", mean over the {defined} of {count} pairs of raters where it exists (Light)"
-        )
-        reason = NO_PAIRS if not count else "no pair of raters used two values on the items that both rated"
-        one = Measure(definition, tables.mean, reason, df=units.number - 1)
-        one.se_name = "delete-one jackknife over " + ("clusters" if clustered else "items")
-        cells = largest * count * (2 + 2 * len(ratings.values))
-        if defined and ratings.raters == 2 and not clustered:
-            one.se = pairwise.pair_error(pairwise.contingency(ordered, 0, 1), matrix, tables.marginals)
-            one.se_name = "large-sample (Fleiss, Cohen and Everitt 1969)"
-        elif defined and of_item is not None and cells < MOST_CELLS:
-            one.se = _cluster_jackknife(pairwise.pair_statistic(ordered, tables), resampled)
-        elif defined and of_item is None and pairs <= MOST_PAIRS:
-            one.se = pairwise.pairwise_jackknife(ordered, tables, ratings.cluster)
-        else:
-            one.no_error = f"no standard error: more than {MOST_PAIRS:,} pairs of ratings to leave out"
-        measures[name] = one
-    estimate = pairwise.conger(ordered, matrix)
-    reason = _pair_reason(bool(pairs))
-    conger = Measure(
-        f"Conger's kappa, {weighting}", estimate.value, reason, estimate.se, "linearised (Gwet)", estimate.df
-    )
-    if clustered:
-        conger.se, conger.se_name, conger.df = float("nan"), "", units.number - 1
-        if largest * ratings.raters * len(ratings.values) < MOST_CELLS:
-            conger.se = _cluster_jackknife(pairwise.conger_statistic(ordered, matrix), resampled)
-            conger.se_name = "delete-one jackknife over clusters"
-        else:
-            conger.no_error = "no standard error: too many raters and clusters for the cluster jackknife"
-    measures["conger_kappa"] = conger
-    return measures
-
-
-def _cluster_jackknife(statistic: Statistic, units: Units) -> float:
-    rows, _ = units.rows(statistic.rows)
-    return float(jackknife_error(statistic.value(rows.sum(axis=0) - rows)))
-
-
-def _ordered(ratings: Ratings, codes: Codes | None) -> tuple[OrderedPatterns, Ints | None]:
-    """Ordered patterns, and the pattern of each item; without a matrix of codes, item i is pattern i."""
-    assert ratings.rater is not None
-    categories = len(ratings.values)
-    if codes is not None:
-        rows, items, of_item = distinct_rows(codes, categories, inverse=ratings.cluster is not None)
-        return OrderedPatterns.from_codes(rows, categories, items), of_item
-    order = np.lexsort((ratings.rater, ratings.item))
-    ones = np.ones(ratings.items, dtype=np.int64)
-    item, rater, code = (x[order].astype(np.int64) for x in (ratings.item, ratings.rater, ratings.code))
-    return OrderedPatterns(ones, item, rater, code, ratings.raters, categories), None
-
-
-def _correlations(ratings: Ratings) -> dict[str, Measure]:
-    """ICC(1,1), ICC(2,1) and ICC(2,k) of an interval or ratio field."""
-    names = {
-        "icc_1_1": "ICC(1,1)",
-        "icc_2_1": "ICC(2,1), absolute agreement",
-        "icc_2_k": "ICC(2,k), absolute agreement",
-    }
-    if ratings.level not in (Level.INTERVAL, Level.RATIO):
-        reason = f"an intraclass correlation needs numbers, the field is {ratings.level}"
-        return {name: Measure(title, float("nan"), reason) for name, title in names.items()}
-    number_of = ratings.numbers[ratings.code]
-    centred = number_of - (float(number_of.mean()) if len(number_of) else 0.0)
-    m, first, second = (
-        tally(ratings.item, x, ratings.items) for x in (np.ones(len(centred)), centred, centred**2)
-    )
-    one_way = icc.icc_1_1(m, first, second)
-    varied = bool((m != m.max(initial=0)).any())
-    title = "ICC(1,1), one-way random effects" + (", unbalanced analysis of variance" if varied else "")
-    constant = "the ratings do not vary" if len(set(number_of[:1000])) < 2 else "too few items or ratings"
-    reason = NO_PAIRS if not (m > 1).any() else "a single item" if ratings.items < 2 else constant
-    interval_of = icc.one_way_interval(one_way.rows.sum(axis=0))
-    name = "F (Shrout and Fleiss 1979)" + (", approximate for unequal numbers of ratings" if varied else "")
-    measures = {"icc_1_1": _correlation(title, reason, one_way, ratings, interval_of, name)}
-    whole, why = _complete(ratings, centred, m)
-    for key, average in (("icc_2_1", False), ("icc_2_k", True)):
-        if whole is None:
-            measures[key] = Measure(names[key], float("nan"), why)
-            continue
-        numbers, rows = whole
-        statistic = icc.icc_2(numbers, average=average)
-        interval_of = icc.two_way_interval(statistic.rows.sum(axis=0), average=average)
-        every = Statistic(np.zeros((ratings.items, statistic.rows.shape[1])), statistic.value)
-        every.rows[rows] = statistic.rows
-        title = (
-            f"{names[key]}, two-way random effects, on {len(rows)} items rated by all {ratings.raters} raters"
-        )
-        measures[key] = _correlation(
-            title, why or constant, every, ratings, interval_of, "F (McGraw and Wong 1996)"
-        )
-    return measures
-
-
-def _correlation(
-    title: str, reason: str, statistic: Statistic, ratings: Ratings, interval: Interval, name: str
-) -> Measure:
-    value = float(statistic.value(statistic.rows.sum(axis=0)[None])[0])
-    one = Measure(title, value, reason, df=ratings.items - 1, statistic=statistic)
-    if ratings.cluster is None and interval.low is not None:  # F takes items as independent
-        one.interval, one.interval_name = interval, name
-    return one
-
-
-def _complete(ratings: Ratings, centred: Floats, m: Floats) -> tuple[tuple[Floats, Ints] | None, str]:
-    """Numbers and item codes of the items that every rater rated, or why there are none."""
-    if ratings.rater is None or ratings.repeated:
-        return None, UNKNOWN_RATERS if ratings.rater is None else REPEATED
-    if ratings.raters < 2:
-        return None, "there is only one rater"
-    rows = np.flatnonzero(m == ratings.raters)
-    if len(rows) < 2:
-        return None, f"fewer than two items were rated by all {ratings.raters} raters"
-    whole = m[ratings.item] == ratings.raters
-    place = np.cumsum(m == ratings.raters) - 1
-    numbers = np.empty((len(rows), ratings.raters))
-    numbers[place[ratings.item[whole]], ratings.rater[whole]] = centred[whole]
-    return (numbers, rows), ""

@@ -71,7 +71,7 @@ def value_name(ratings: Ratings, code: int) -> str:
     """Return a value in words."""
     value = ratings.values[code]
     if ratings.level is Level.SET:
-        return SET_SEPARATOR.join(label for label in ratings.labels if label in value) or EMPTY_SET
+        return SET_SEPARATOR.join(sorted(value, key=ratings.label_places.__getitem__)) or EMPTY_SET
     if ratings.level in (Level.INTERVAL, Level.RATIO):
         return f"{value + ratings.offset:g}"
     return str(value)

@@ -23,22 +23,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from annotation.agreement.alpha import Metric, alpha_reason, alpha_sums
+from annotation.agreement.estimation import Units
 from annotation.agreement.intervals import DECIMALS, jackknife
-from annotation.agreement.measure import MOST_RATIO_VALUES
 from annotation.agreement.patterns import CHUNK, Codes, Floats, Patterns
 from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import MOST_COMPARED, TOO_LARGE
 from annotation.agreement.results import number
-from annotation.agreement.unit_sums import (
-    TOO_LARGE,
-    alpha_reason,
-    alpha_sums,
-    distance_of,
-    patterns_of,
-    rows_by_size,
-    units_of,
-    value_at,
-)
-from schemas.fields import Level
+from annotation.agreement.unit_sums import rows_by_width, value_at
 
 MOST_RATERS = 1000
 MOST_UNITS = 10**9
@@ -154,11 +146,11 @@ def plan(ratings: Ratings, half_width: float) -> Plan:
 
 def precision(ratings: Ratings) -> Precision | str:
     """The precision of alpha and its parts, or the reason why it cannot be told."""
-    patterns, of_item = patterns_of(ratings)
+    patterns = ratings.patterns
     statistic, reason = alpha_sums(ratings, patterns), alpha_reason(ratings)
     if statistic is None or reason is not None:
         return reason or TOO_LARGE
-    units = units_of(ratings, patterns, of_item)
+    units = Units.of(ratings)
     if ratings.cluster is None:  # an item with one rating has no part in alpha
         units.items = patterns.items * patterns.pairable
     rows, multiplicity = units.rows(statistic.rows)
@@ -194,50 +186,40 @@ def kernel_moments(ratings: Ratings, patterns: Patterns, alpha: float) -> tuple[
     Each moment is the mean over the items that have enough ratings for it, distances held fixed.
     """
     totals = patterns.sums(patterns.items * patterns.pairable)
-    matrix = None
-    if ratings.level is not Level.INTERVAL:
-        if len(ratings.values) > MOST_RATIO_VALUES:
-            return None
-        matrix = distance_of(ratings, patterns)
-    numbers = ratings.numbers
-    n = totals.sum()
-    if matrix is None:
-        centred = numbers - float(totals @ numbers) / n
-        numbers = centred
-        like_all = centred**2 + float(totals @ centred**2) / n
-    else:
-        like_all = matrix @ totals / n
+    metric = Metric.of(ratings, patterns)
+    n = float(totals.sum())
+    like_all = metric.to_all(totals) / n
     expected = float(totals @ like_all) / (n - 1)
     observed = (1 - alpha) * expected
 
     def kernel(codes: Codes) -> Floats:
-        """Kernel of every two ratings of each row, 0 for a rating with itself; shape (rows, m, m)."""
-        if matrix is None:
-            distance = (numbers[codes][:, :, None] - numbers[codes][:, None, :]) ** 2
-        else:
-            distance = matrix[codes[:, :, None], codes[:, None, :]]
-        chance = like_all[codes][:, :, None] + like_all[codes][:, None, :]
-        value = (observed - distance + (1 - alpha) * (chance - 2 * expected)) / expected
-        diagonal = np.arange(codes.shape[1])
-        value[:, diagonal, diagonal] = 0.0
-        return np.asarray(value)
+        """Kernel of two ratings with every two values of each row, shape (rows, width, width)."""
+        first, second = np.broadcast_arrays(codes[:, :, None], codes[:, None, :])
+        chance = like_all[first] + like_all[second]
+        distance = metric.between(first, second)
+        return np.asarray((observed - distance + (1 - alpha) * (chance - 2 * expected)) / expected)
 
     sums, counts = np.zeros(3), np.zeros(3)
-    for here, codes in rows_by_size(patterns):
-        m = codes.shape[1]
-        step = max(1, CHUNK // m)
-        for start in range(0, len(here) if m > 1 else 0, step):
-            items = patterns.items[here[start : start + step]].astype(np.float64)
-            h = kernel(codes[start : start + step])
-            squares, rows = (h**2).sum(axis=(1, 2)), h.sum(axis=2)
+    for here, codes, times in rows_by_width(patterns):
+        width = codes.shape[1]
+        if width > MOST_COMPARED:
+            return None
+        step = max(1, CHUNK // width**2)
+        for start in range(0, len(here), step):
+            part = slice(start, start + step)
+            items, k = patterns.items[here[part]].astype(np.float64), times[part].astype(np.float64)
+            h = kernel(codes[part])
+            own = np.diagonal(h, axis1=1, axis2=2)  # two ratings with the same value
+            row = (h * k[:, None, :]).sum(axis=2) - own
+            squares = ((h**2 * k[:, None, :]).sum(axis=2) * k).sum(axis=1) - (own**2 * k).sum(axis=1)
             both = 2 * squares
-            one = 4 * ((rows**2).sum(axis=1) - squares)
-            none = rows.sum(axis=1) ** 2 - both - one
+            one = 4 * ((row**2 * k).sum(axis=1) - squares)
+            none = (row * k).sum(axis=1) ** 2 - both - one
+            m = k.sum(axis=1)
             ways = [m * (m - 1) * (m - 2) * (m - 3), 4 * m * (m - 1) * (m - 2), 2 * m * (m - 1)]
-            for k, (total, way) in enumerate(zip((none, one, both), ways, strict=True)):
-                if way:
-                    sums[k] += float((items * total).sum()) / way
-                    counts[k] += items.sum()
+            for place, (total, way) in enumerate(zip((none, one, both), ways, strict=True)):
+                sums[place] += float((items * np.where(way > 0, total / np.maximum(way, 1), 0.0)).sum())
+                counts[place] += float((items * (way > 0)).sum())
     usable = counts >= FEWEST_SHARE * counts[2]
     if not usable[1] or not counts[2]:
         return None

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotation.agreement import distances
-from annotation.agreement.measure import MOST_CATEGORIES, REPEATED, UNKNOWN_RATERS
 from annotation.agreement.pairwise import pair_tables
 from annotation.agreement.patterns import Floats, OrderedPatterns
 from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import MOST_CATEGORIES, REPEATED, UNKNOWN_RATERS
 from annotation.agreement.results import number
 from schemas.fields import Level
 

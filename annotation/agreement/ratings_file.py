@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 from charset_normalizer import from_bytes
 
@@ -37,7 +38,7 @@ def read_ratings_file(path: str | Path, columns: Sequence[str]) -> pa.Table:
         columns: Names of the wanted columns.
 
     Returns:
-        A table with these columns; cells of delimited text are text, blank ones null.
+        A table with these columns; cells of delimited text are text, trimmed, empty ones null.
 
     Raises:
         InputError: The file is not there, is empty, is of another kind or unreadable (every broken row), or
@@ -60,8 +61,10 @@ def read_ratings_file(path: str | Path, columns: Sequence[str]) -> pa.Table:
         start = file.read(SAMPLE)
     first = _decoded(start, path, whole=False).split("\n", 1)[0]
     delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
-    if delimiter == STREAMED.get(kind) and _encoding(start, path) == "utf-8":
-        _require(path, columns, [name.strip() for name in next(csv.reader([first], delimiter=delimiter))])
+    header = next(csv.reader([first], delimiter=delimiter))
+    plain = header == [name.strip() for name in header] and len(set(header)) == len(header)
+    if plain and delimiter == STREAMED.get(kind) and _encoding(start, path) == "utf-8":
+        _require(path, columns, header)
         try:
             return streaming.read_table(path, columns)
         except pa.ArrowInvalid:
@@ -137,6 +140,7 @@ def _delimited(path: Path, columns: list[str], delimiter: str) -> pa.Table:
                 include_columns=columns,
                 column_types=dict.fromkeys(columns, pa.string()),
                 strings_can_be_null=True,
+                null_values=[""],
             ),
         )
     except pa.ArrowInvalid as error:
@@ -147,7 +151,7 @@ def _delimited(path: Path, columns: list[str], delimiter: str) -> pa.Table:
         if len(broken) > MOST_BROKEN_ROWS:
             issues.append(Issue(f"{len(broken) - MOST_BROKEN_ROWS} more such rows", str(path)))
         raise InputError(issues)
-    return table
+    return pa.table({name: pc.utf8_trim_whitespace(table.column(name)) for name in columns})
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ both of its parts already, and when its value is not simply the one that the par
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from annotation.agreement.coefficients import Statistic, divide
 from annotation.agreement.columns import answered, cells_of, combination, latest, require_columns
 from annotation.agreement.estimation import Units
-from annotation.agreement.measure import agreement
+from annotation.agreement.measure import measure
 from annotation.agreement.patterns import Floats, Ints, tally
-from annotation.agreement.reading import Duplicates
 from annotation.agreement.results import Agreement, Coefficient, number
+from annotation.agreement.source import Source
 from annotation.agreement.unit_sums import estimates
 from schemas.answers import present
 from schemas.fields import RelationField
@@ -47,51 +47,36 @@ class RelationAgreement:
 
 
 def relation_agreement(
-    ratings: pa.Table,
-    schema: LabelSchema,
-    relation: RelationField,
-    *,
-    item: str,
-    rater: str | None,
-    cluster: str | None = None,
-    n_boot: int = 1000,
-    seed: int = 0,
-    duplicates: Duplicates = "error",
+    source: Source, schema: LabelSchema, relation: RelationField, *, n_boot: int = 1000, seed: int = 0
 ) -> RelationAgreement:
     """Agreement on a relation as rated, where it applies, and given agreement on its parts.
 
     Args:
-        ratings: One row a rating, with the columns of the relation and of both parts.
+        source: The ratings, with the columns of the relation and of both parts.
         schema: The label schema.
         relation: One of its relations.
-        item: Column of item ids.
-        rater: Column of rater ids; None when raters are unknown.
-        cluster: Column of clusters (dialogues).
         n_boot: Bootstrap resamples.
         seed: Their seed.
-        duplicates: What to do when a rater rated an item twice.
 
     Raises:
         InputError: A column is not there, or the table does not fit.
     """
-    names = [item, relation.source, relation.target]
-    require_columns(ratings, [*names, relation.name, rater, cluster])
+    names = [source.item, relation.source, relation.target]
+    require_columns(source.table, [*names, relation.name, source.rater, source.cluster])
     parts = [schema[relation.source], schema[relation.target]]
-    ratings = answered(ratings, [relation.name])
-    if duplicates == "latest" and rater is not None:
-        ratings = latest(ratings, [rater, item])  # else a rater would stand in two groups of an item
+    ratings = answered(source.table, [relation.name])
+    if source.duplicates == "latest" and source.rater is not None:
+        ratings = latest(ratings, [source.rater, source.item])  # else a rater would stand in two groups
     there = [present(part, ratings.column(part.name)) for part in parts]
     any_part = pc.fill_null(pc.or_kleene(*there), False)
     known = answered(ratings, names)
     grouped = known.append_column(GROUP, pa.array(combination(known, names)))
 
     def of(table: pa.Table, unit: str) -> Agreement:
-        return agreement(
-            table, relation, item=unit, rater=rater, cluster=cluster, n_boot=n_boot, seed=seed,
-            duplicates=duplicates,
-        )  # fmt: skip
+        return measure(replace(source, table=table, item=unit).read(relation), n_boot=n_boot, seed=seed)
 
-    return RelationAgreement(of(ratings, item), of(ratings.filter(any_part), item), of(grouped, GROUP))
+    applicable = of(ratings.filter(any_part), source.item)
+    return RelationAgreement(of(ratings, source.item), applicable, of(grouped, GROUP))
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.progress import track
 
 from annotation.agreement.content import Report
-from annotation.agreement.field_report import Options, Source, field_report
+from annotation.agreement.field_report import Options, field_report
 from annotation.agreement.html import agreement_page
 from annotation.agreement.ratings_file import read_ratings_file
-from annotation.agreement.reading import Duplicates
+from annotation.agreement.reading import Duplicates, parse_field
+from annotation.agreement.source import Source
 from annotation.agreement.subsets import before_adjudication
 from annotation.ratings import project_ratings, require_ratings, select
 from schemas import project as folder
@@ -32,7 +33,7 @@ from schemas.fields import Field, Missing
 from schemas.project import Project
 from schemas.tables import content_hash, read_table
 
-VERSION = 1
+VERSION = 2
 COMMAND = "annotation agreement"
 JSON_FILE = "reports/agreement.json"
 HTML_FILE = "reports/agreement.html"
@@ -102,15 +103,16 @@ def measure_project(project: Project, options: Options | None = None) -> Report:
         # Where one rating has no rater, nobody can say who else is the same person.
         known = rated.column("rater").null_count == 0
         source = Source(
-            table=rated,
+            rated,
             item="utterance_id",
             rater="rater" if known else None,
             cluster="dialogue_id",
             duplicates="latest" if known else "both",
-            about=about,
-            unanswered=_unanswered(table, field),
         )
-        fields.append(field_report(source, field, project.schema, options))
+        unanswered = _unanswered(table, field)
+        fields.append(
+            field_report(source, field, project.schema, options, about=about, unanswered=unanswered)
+        )
     return Report(
         title=project.settings.name,
         item="utterances",
@@ -177,11 +179,20 @@ def measure_table(
     path, options = Path(path), options or Options()
     if not fields:
         raise InputError(Issue("say which columns were rated, and at which level: --field COLUMN:LEVEL"))
-    names = [field.rpartition(":")[0] or field for field in fields]
-    conditions = [condition.partition("=")[0].strip() for condition in options.where if "=" in condition]
-    table = read_ratings_file(path, [item, *filter(None, (rater, cluster)), *names, *conditions])
-    table = table.append_column(_ROW, pa.array(np.arange(1, table.num_rows + 1)))
-    table = select(table, options.where, str(path))
+    names, issues = _columns_of(fields)
+    conditions = [one for one in options.where if "=" in one]
+    issues += [
+        Issue("a condition is COLUMN=VALUE", "--where", value=one) for one in options.where if "=" not in one
+    ]
+    asked = [condition.partition("=")[0].strip() for condition in conditions]
+    try:
+        table = read_ratings_file(path, [item, *filter(None, (rater, cluster)), *names, *asked])
+        table = table.append_column(_ROW, pa.array(np.arange(1, table.num_rows + 1)))
+        table = select(table, conditions, str(path))
+    except InputError as error:
+        issues += error.issues
+    if issues:
+        raise InputError(issues)
     source = Source(table, item, rater, cluster, duplicates)
     issues = []
     for field in fields:
@@ -206,6 +217,19 @@ def measure_table(
             "parameters": {**columns, "duplicates": duplicates, **options.to_dict()},
         },
     )
+
+
+def _columns_of(fields: Sequence[str]) -> tuple[list[str], list[Issue]]:
+    """Columns of the fields, and what is wrong with how the fields are written."""
+    names, issues = [], []
+    for field in fields:
+        names.append(field.rpartition(":")[0] or field)
+        try:
+            parse_field(field)
+        except InputError as error:
+            issues += error.issues
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    return names, issues + [Issue("a column is one field, at one level", value=name) for name in twice]
 
 
 def _watched(fields: Sequence[Any]) -> Iterable[Any]:

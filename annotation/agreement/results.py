@@ -8,6 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from annotation.agreement.intervals import DECIMALS
+from annotation.agreement.reading import Ratings
+
+COEFFICIENTS = (
+    "alpha", "fleiss_kappa", "conger_kappa", "scott_pi", "cohen_kappa", "gwet_ac1", "gwet_ac2",
+    "brennan_prediger", "percent_agreement", "icc_1_1", "icc_2_1", "icc_2_k",
+)  # fmt: skip
+"""Names of the coefficients in the stable JSON, in their order."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,26 @@ class Agreement:
     coefficients: Mapping[str, Coefficient]
     clusters: int | None = None
     per_category: Mapping[str, Coefficient] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        ratings: Ratings,
+        coefficients: Mapping[str, Coefficient],
+        per_category: Mapping[str, Coefficient] | None = None,
+    ) -> Agreement:
+        """Coefficients of coded ratings, with what the ratings are."""
+        return cls(
+            field=ratings.field,
+            level=str(ratings.level),
+            items=ratings.items,
+            raters=ratings.raters,
+            ratings=len(ratings.item),
+            missing=ratings.items * ratings.raters - len(ratings.item) if not ratings.repeated else 0,
+            coefficients=coefficients,
+            clusters=ratings.clusters if ratings.cluster is not None else None,
+            per_category=per_category or {},
+        )
 
     @property
     def missing_share(self) -> float:

@@ -13,12 +13,12 @@ from functools import partial
 import numpy as np
 
 from annotation.agreement.coefficients import Statistic, divide
-from annotation.agreement.estimation import MOST_CELLS
-from annotation.agreement.measure import MOST_CATEGORIES, NO_PAIRS
+from annotation.agreement.estimation import MOST_CELLS, Units
 from annotation.agreement.patterns import Floats, Ints, Patterns, tally
 from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import MOST_CATEGORIES, NO_PAIRS
 from annotation.agreement.results import Coefficient
-from annotation.agreement.unit_sums import estimates, item_units, label_matrix, patterns_of, units_of
+from annotation.agreement.unit_sums import estimates
 from schemas.fields import Level
 
 NO_VARIATION = "0 and 1 have no interval: no resample differs from them"
@@ -55,7 +55,7 @@ def specific_agreement(
     numeric = ratings.level in (Level.INTERVAL, Level.RATIO)
     if numeric or not 0 < len(ratings.labels) <= MOST_CATEGORIES:
         return {}
-    patterns, of_item = patterns_of(ratings)
+    patterns = ratings.patterns
     chosen = _label_counts(ratings, patterns)
     n = patterns.ratings[:, None]
     rest = n - chosen
@@ -69,7 +69,7 @@ def specific_agreement(
                 Statistic(rows, partial(_share, top=block * size + k, bottom=(block + 1) * size + k)),
                 NO_PAIRS if not patterns.pairable.any() else _nobody(sign),
             )
-    found = estimates(statistics, units_of(ratings, patterns, of_item), n_boot, seed)
+    found = estimates(statistics, Units.of(ratings), n_boot, seed)
     totals = (chosen * patterns.items[:, None]).sum(axis=0)
     return {
         label: SpecificAgreement(
@@ -93,14 +93,14 @@ def prevalence(ratings: Ratings, *, n_boot: int = 1000, seed: int = 0) -> Mappin
     """
     if ratings.level in (Level.INTERVAL, Level.RATIO):
         return _moments(ratings, n_boot, seed)
-    patterns, of_item = patterns_of(ratings)
+    patterns = ratings.patterns
+    if len(patterns.items) * (len(ratings.labels) + 2) > MOST_CELLS:
+        return {}
     counts, names = _label_counts(ratings, patterns), list(map(str, ratings.labels))
     if ratings.level is Level.SET:
         empty = np.array([not one for one in ratings.values], dtype=np.float64)
         counts, names = np.column_stack([counts, patterns.dot(empty)]), [*names, "[]"]
     rows = np.column_stack([counts, patterns.ratings])
-    if rows.size > MOST_CELLS:
-        return {}
     statistics = {
         name: (
             "share of all ratings",
@@ -109,13 +109,13 @@ def prevalence(ratings: Ratings, *, n_boot: int = 1000, seed: int = 0) -> Mappin
         )
         for k, name in enumerate(names)
     }
-    found = estimates(statistics, units_of(ratings, patterns, of_item), n_boot, seed)
+    found = estimates(statistics, Units.of(ratings), n_boot, seed)
     return {name: _varied(one) for name, one in found.items()}
 
 
 def _label_counts(ratings: Ratings, patterns: Patterns) -> Floats:
     """Ratings of an item of each pattern that have each label, shape (patterns, labels)."""
-    counts = [patterns.dot(chosen) for chosen in label_matrix(ratings).T]
+    counts = [patterns.dot(chosen) for chosen in ratings.label_matrix.T]
     return np.column_stack(counts) if counts else np.zeros((len(patterns.items), 0))
 
 
@@ -148,7 +148,7 @@ def _moments(ratings: Ratings, n_boot: int, seed: int) -> Mapping[str, Coefficie
         "mean": ("mean of all ratings", Statistic(rows, mean), "there are no ratings"),
         "sd": ("standard deviation of all ratings (n - 1)", Statistic(rows, deviation), few),
     }
-    return estimates(statistics, item_units(ratings), n_boot, seed)
+    return estimates(statistics, Units.of_items(ratings), n_boot, seed)
 
 
 def _item_moments(item: Ints, number_of: Floats, items: int) -> Floats:

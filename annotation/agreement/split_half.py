@@ -13,21 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from annotation.agreement.alpha import alpha_sums
 from annotation.agreement.coefficients import Moments, Statistic, divide, interval_statistic
 from annotation.agreement.consensus import majority, majority_set
-from annotation.agreement.measure import MOST_CATEGORIES, NO_PAIRS, ONE_VALUE
+from annotation.agreement.estimation import Units
 from annotation.agreement.patterns import MISSING, Codes, Floats, Ints, Patterns, reduce_codes
 from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import MOST_CATEGORIES, NO_PAIRS, ONE_VALUE, TOO_LARGE
 from annotation.agreement.results import Coefficient
-from annotation.agreement.unit_sums import (
-    TOO_LARGE,
-    alpha_sums,
-    estimates,
-    label_matrix,
-    patterns_of,
-    rows_by_size,
-    units_of,
-)
+from annotation.agreement.unit_sums import estimates, rows_by_size
 from schemas.fields import Level
 
 MOST_HALVES = 1 << 22  # split patterns held at a time
@@ -76,7 +70,7 @@ def split_half(ratings: Ratings, *, n_splits: int = 1000, n_boot: int = 1000, se
         "percent": "share of equal labels decided by two halves of the ratings of each item",
         "spearman_brown": "split-half alpha, stepped up to all ratings (Spearman 1910; Brown 1910)",
     }
-    patterns, of_item = patterns_of(ratings)
+    patterns = ratings.patterns
     numeric = ratings.level in (Level.INTERVAL, Level.RATIO)
     sizes = patterns.ratings * patterns.pairable
     items = int(patterns.items[patterns.pairable].sum())
@@ -103,7 +97,7 @@ def split_half(ratings: Ratings, *, n_splits: int = 1000, n_boot: int = 1000, se
 
         statistics["alpha"] = titles["alpha"], alpha, reason
         statistics["spearman_brown"] = titles["spearman_brown"], Statistic(alpha.rows, stepped), reason
-    found = estimates(statistics, units_of(ratings, patterns, of_item), n_boot, seed)
+    found = estimates(statistics, Units.of(ratings), n_boot, seed)
     if halves.alpha is None:
         none = Coefficient(None, None, None, None, titles["alpha"], TOO_LARGE)
         found |= {"alpha": none, "spearman_brown": none}
@@ -188,7 +182,7 @@ def _decide(ratings: Ratings, codes: Codes) -> Ints:
     rows, size = len(codes), len(ratings.labels)
     if ratings.level is not Level.SET:
         return majority(_counts(codes, rows, len(ratings.values)))
-    chosen = label_matrix(ratings)[codes]
+    chosen = ratings.label_matrix[codes]
     ratings_of_row = np.full(rows, float(codes.shape[1]))
     inside, decided = majority_set(chosen.sum(axis=1), ratings_of_row, (~chosen.any(axis=2)).sum(axis=1))
     bits = inside @ (np.int64(1) << np.arange(size, dtype=np.int64))

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from annotation.agreement.alpha import Metric, alpha_agreement, alpha_reason, alpha_sums
 from annotation.agreement.coefficients import Statistic, divide
 from annotation.agreement.columns import answer_column, answered, latest, require_columns
 from annotation.agreement.estimation import MOST_CELLS, Units
-from annotation.agreement.measure import agreement
 from annotation.agreement.patterns import Floats, Patterns, tally
-from annotation.agreement.reading import Duplicates, Ratings, read_ratings
+from annotation.agreement.reading import Ratings
+from annotation.agreement.reasons import TOO_LARGE
 from annotation.agreement.results import Agreement, Coefficient
-from annotation.agreement.unit_sums import (
-    TOO_LARGE,
-    LeftOut,
-    alpha_reason,
-    alpha_sums,
-    distance_of,
-    estimates,
-    leave_one_out,
-    patterns_of,
-    sum_by,
-)
+from annotation.agreement.source import Source
+from annotation.agreement.unit_sums import LeftOut, estimates, leave_one_out, sum_by
 from schemas.errors import InputError, Issue
-from schemas.fields import Field, Level
+from schemas.fields import Field
 
 ADJUDICATION = "adjudication"
 """What the names of rating tables begin with that hold decisions of adjudicators."""
@@ -67,59 +60,40 @@ def hour_of_day(ratings: pa.Table, time_zone: str = "UTC") -> pa.ChunkedArray:
 
 
 def agreement_by(
-    ratings: pa.Table,
-    field: Field | str,
-    column: str,
-    *,
-    item: str,
-    rater: str | None,
-    cluster: str | None = None,
-    n_boot: int = 1000,
-    seed: int = 0,
-    duplicates: Duplicates = "error",
+    source: Source, field: Field | str, column: str, *, n_boot: int = 1000, seed: int = 0
 ) -> Mapping[str, Agreement]:
-    """Agreement within each group of ratings: only ratings of one group are compared with each other.
+    """Alpha within each group of ratings: only ratings of one group are compared with each other.
 
     For what differs between items or whole passes over them: round, condition, language, source, split.
 
     Args:
-        ratings: One row a rating.
+        source: The ratings.
         field: A schema field or ``"COLUMN:LEVEL"``.
         column: Column of the groups; rows without one are left out.
-        item: Column of item ids.
-        rater: Column of rater ids; None when raters are unknown.
-        cluster: Column of clusters (dialogues).
         n_boot: Bootstrap resamples.
         seed: Their seed.
-        duplicates: What to do when a rater rated an item twice in one group.
 
     Returns:
-        By group, as text, in sorted order.
+        By group, as text, in sorted order: an `Agreement` whose coefficient is alpha. All others are those of
+        `measure` on the group alone.
 
     Raises:
         InputError: A column is not there, or the table does not fit.
     """
-    require_columns(ratings, [column])
-    group = pc.cast(ratings.column(column), pa.string())
+    used = [source.item, source.rater, source.cluster, answer_column(field)]
+    require_columns(source.table, [column, *used])
+    group = pc.cast(source.table.column(column), pa.string())
+    table = source.table.select(list(dict.fromkeys(filter(None, used))))
     return {
-        name: agreement(
-            ratings.filter(pc.equal(group, name)), field, item=item, rater=rater, cluster=cluster,
-            n_boot=n_boot, seed=seed, duplicates=duplicates,
+        name: alpha_agreement(
+            source.of(table.filter(pc.equal(group, name))).read(field), n_boot=n_boot, seed=seed
         )
         for name in sorted(one for one in pc.unique(group).to_pylist() if one is not None)
-    }  # fmt: skip
+    }
 
 
 def agreement_with_others(
-    ratings: pa.Table,
-    field: Field | str,
-    column: str,
-    *,
-    item: str,
-    rater: str | None,
-    cluster: str | None = None,
-    n_boot: int = 1000,
-    seed: int = 0,
+    source: Source, field: Field | str, column: str, *, n_boot: int = 1000, seed: int = 0
 ) -> Mapping[str, Coefficient]:
     """How far the ratings of each group agree with all other ratings of their items.
 
@@ -128,12 +102,9 @@ def agreement_with_others(
     in all ratings. Alpha of all ratings is the mean of the groups' alphas, weighted by their paired ratings.
 
     Args:
-        ratings: One row a rating. Of a rater's repeated ratings of an item the last row counts.
+        source: The ratings. Of a rater's repeated ratings of an item the last row counts.
         field: A schema field or ``"COLUMN:LEVEL"``.
         column: Column of the groups; ratings without one are compared with, but form no group.
-        item: Column of item ids.
-        rater: Column of rater ids; None when raters are unknown.
-        cluster: Column of clusters (dialogues).
         n_boot: Bootstrap resamples; the ordinal distances to the others are not renewed in them.
         seed: Their seed.
 
@@ -143,15 +114,17 @@ def agreement_with_others(
     Raises:
         InputError: A column is not there, or the table does not fit.
     """
-    require_columns(ratings, [column, item, rater, answer_column(field)])
-    table = answered(ratings, [answer_column(field), item])
+    item, rater = source.item, source.rater
+    require_columns(source.table, [column, item, rater, answer_column(field)])
+    table = answered(source.table, [answer_column(field), item])
     if rater is not None:
         table = latest(table, [rater, item])
     group = pc.fill_null(pc.cast(table.column(column), pa.string()), "")
     names, code = np.unique(group.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
-    table = table.append_column(GROUP, pa.DictionaryArray.from_arrays(code.astype(np.int32), names.tolist()))
     # The group stands in the rater's place, so that the coded ratings say which group each is of.
-    coded = read_ratings(table, field, item=item, rater=GROUP, cluster=cluster, duplicates="both")
+    places = [str(place) for place in range(len(names))]
+    table = table.append_column(GROUP, pa.DictionaryArray.from_arrays(code.astype(np.int32), places))
+    coded = replace(source, table=table, rater=GROUP, duplicates="both").read(field)
     if len(coded.item) != table.num_rows:
         raise InputError(Issue("cells that are text for a missing number", column=answer_column(field)))
     definition = "1 - mean distance to the other ratings of the item / expected disagreement of all ratings"
@@ -160,7 +133,7 @@ def agreement_with_others(
 
 
 def _groups(ratings: Ratings, groups: int, definition: str, n_boot: int, seed: int) -> list[Coefficient]:
-    patterns, of_item = patterns_of(ratings)
+    patterns, of_item = ratings.patterns, ratings.pattern_of_item
     statistic, reason = alpha_sums(ratings, patterns), alpha_reason(ratings)
     unit = np.arange(ratings.items) if ratings.cluster is None else ratings.cluster
     units = ratings.items if ratings.cluster is None else ratings.clusters
@@ -198,11 +171,6 @@ def _distance_to_others(ratings: Ratings, patterns: Patterns, left: LeftOut) -> 
     """Mean distance of a rating in each cell to the other ratings of its item, 0 where there are none."""
     rest = left.patterns
     own = patterns.category[rest.pattern]
-    if ratings.level is Level.INTERVAL:
-        distance = (ratings.numbers[own] - ratings.numbers[rest.category]) ** 2
-    else:
-        matrix = distance_of(ratings, patterns)
-        assert matrix is not None
-        distance = matrix[own, rest.category]
+    distance = Metric.of(ratings, patterns).between(own, rest.category)
     total = tally(rest.pattern, rest.count * distance, len(patterns.pattern))
     return total / np.maximum(patterns.ratings[patterns.pattern] - 1, 1)

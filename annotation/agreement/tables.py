@@ -15,7 +15,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from annotation.agreement.content import ALL_VALUES, MEASURES, titles
+from annotation.agreement.content import ALL_VALUES, GWET, MEASURES, gwet_of, shown_measures, titles
 from schemas.errors import InputError, Issue
 
 Content = Mapping[str, Any]
@@ -56,7 +56,7 @@ def missing_share(field: Content) -> float:
 
 def overview(content: Content) -> Table:
     """A row a field; under a relation, where it applies and given agreement on its parts."""
-    heads = ("level", "alpha", "95%\ninterval", "AC1", "items", "raters", "missing", "cannot\ntell")
+    heads = ("level", "alpha", "95%\ninterval", "Gwet", "items", "raters", "missing", "cannot\ntell")
     table = _table("field", *heads)
     table.columns[1].justify = "left"
     for name, field in content["fields"].items():
@@ -82,7 +82,8 @@ def _counts(field: Content) -> Iterator[str]:
     alpha = field["coefficients"]["alpha"]
     yield _bare(alpha["value"])
     yield _ends(alpha)
-    yield _bare(field["coefficients"]["gwet_ac1"]["value"])
+    gwet = gwet_of(field["level"])
+    yield f"{GWET[gwet]} {_bare(field['coefficients'][gwet]['value']):>5}"
     yield f"{field['items']:,}"
     yield f"{field['raters']:,}"
     yield f"{missing_share(field):.1%}"
@@ -102,7 +103,8 @@ def reasons(content: Content) -> list[str]:
     """Why numbers of the overview are missing, in words."""
     found = []
     for name, field in content["fields"].items():
-        for key, title in (("alpha", "alpha"), ("gwet_ac1", "AC1")):
+        gwet = gwet_of(field["level"])
+        for key, title in (("alpha", "alpha"), (gwet, GWET[gwet])):
             reason = field["coefficients"][key]["reason"]
             if reason:
                 found.append(f"{name}: {title}: {reason}")
@@ -112,7 +114,7 @@ def reasons(content: Content) -> list[str]:
 def field_table(content: Content, name: str) -> Table:
     """The table of one field, a row for all values and a row a value; intervals under their numbers."""
     rows = content["summary"][name]
-    shown = _measures(rows)
+    shown = _measures(content["fields"][name]["level"], rows)
     words = titles(content["fields"][name]["level"])
     short = {key: SHORT.get(key, word) if word == MEASURES[key] else word for key, word in words.items()}
     table = _table("value", "ratings", *(short[key] for key in shown), title=escape(name))
@@ -131,13 +133,11 @@ def _value(row: Content) -> str:
     return "all values" if row["value"] == ALL_VALUES else str(row["value"])
 
 
-def _measures(rows: Sequence[Content]) -> list[str]:
+def _measures(level: str, rows: Sequence[Content]) -> list[str]:
     """Measures of which there is any number."""
-    return [
-        key
-        for key in MEASURES
-        if any(key in row["measures"] and row["measures"][key]["value"] is not None for row in rows)
-    ]
+    return shown_measures(
+        level, {key for row in rows for key, one in row["measures"].items() if one["value"] is not None}
+    )
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -192,7 +192,8 @@ def latex_text(content: Content) -> str:
     if content["simulated_raters"]:
         parts.append("% SIMULATED RATERS: these numbers do not come from people.\n")
     for name, rows in content["summary"].items():
-        field, shown = content["fields"][name], _measures(rows)
+        field = content["fields"][name]
+        shown = _measures(field["level"], rows)
         simulated = " Simulated raters." if content["simulated_raters"] else ""
         about = (
             f"Agreement on {name} ({field['level']}): {field['items']:,} items, {field['raters']:,} raters, "

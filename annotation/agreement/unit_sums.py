@@ -11,84 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotation.agreement import coefficients, distances
-from annotation.agreement.coefficients import Moments, Statistic
-from annotation.agreement.estimation import MOST_CELLS, Measure, Units, coefficient_of, resample
+from annotation.agreement.coefficients import Statistic
+from annotation.agreement.estimation import Measure, Units, coefficient_of, resample
 from annotation.agreement.intervals import totals
-from annotation.agreement.measure import MOST_CATEGORIES, MOST_RATIO_VALUES, NO_PAIRS, ONE_VALUE, SINGLE_ITEM
-from annotation.agreement.patterns import Codes, Floats, Ints, Patterns, reduce_codes, tally
+from annotation.agreement.patterns import Codes, Floats, Ints, Patterns, tally
 from annotation.agreement.reading import Ratings
 from annotation.agreement.results import Coefficient
-from schemas.fields import Level
-
-TOO_LARGE = "too many distinct values for the number of items to keep the sums of every item"
-
-
-def patterns_of(ratings: Ratings) -> tuple[Patterns, Ints]:
-    """Rating patterns, and the pattern of each item."""
-    categories = len(ratings.values)
-    codes = ratings.matrix() if categories <= MOST_CATEGORIES else None
-    if codes is None:
-        patterns = Patterns.from_long(ratings.item, ratings.code, ratings.items, categories)
-        return patterns, np.arange(ratings.items)
-    found, of_item = reduce_codes(codes, categories, inverse=True)
-    assert of_item is not None
-    return found, of_item
-
-
-def distance_of(ratings: Ratings, patterns: Patterns) -> Floats | None:
-    """Distances of the values under the metric of the level (sets: MASI); None for interval fields."""
-    if ratings.level is Level.INTERVAL:
-        return None
-    if ratings.level is Level.ORDINAL:
-        return distances.ordinal(patterns.sums(patterns.items * patterns.pairable))
-    if ratings.level is Level.RATIO:
-        return distances.ratio(ratings.numbers)
-    if ratings.level is Level.SET:
-        return distances.set_distance(ratings.values)
-    return distances.nominal(patterns.categories)
-
-
-def label_matrix(ratings: Ratings) -> Floats:
-    """Which labels each value has: itself, or the labels of a set; 0 and 1, shape (values, labels)."""
-    if ratings.level is not Level.SET:
-        return np.eye(len(ratings.values))
-    member = [[label in one for label in ratings.labels] for one in ratings.values]
-    return np.array(member, dtype=np.float64).reshape(len(ratings.values), len(ratings.labels))
-
-
-def alpha_sums(ratings: Ratings, patterns: Patterns) -> Statistic | None:
-    """Alpha under the metric of the level as a function of sums over items, a row a pattern.
-
-    Args:
-        ratings: Where level, numbers and sets come from.
-        patterns: Patterns of these ratings, or of parts of them in the same category codes.
-
-    Returns:
-        The statistic; None when its sums would not fit memory.
-    """
-    if ratings.level is Level.INTERVAL:
-        return coefficients.interval_statistic(Moments.of_patterns(patterns, ratings.numbers))
-    width = patterns.categories**2 / 2 if ratings.level is Level.ORDINAL else patterns.categories
-    if max(len(patterns.items), patterns.categories) * width > MOST_CELLS:
-        return None
-    if ratings.level is Level.ORDINAL:
-        return coefficients.ordinal_statistic(patterns)
-    if ratings.level is Level.RATIO and patterns.categories > MOST_RATIO_VALUES:
-        return None
-    distance = None if ratings.level is Level.NOMINAL else distance_of(ratings, patterns)
-    return coefficients.alpha_statistic(patterns, distance)
-
-
-def alpha_reason(ratings: Ratings) -> str | None:
-    """Why agreement cannot be told from chance before anything is computed; None when it may be."""
-    paired = np.bincount(ratings.item, minlength=1) > 1
-    if not paired.any():
-        return NO_PAIRS
-    if np.count_nonzero(paired) == 1:
-        return SINGLE_ITEM
-    codes = ratings.code[paired[ratings.item]]
-    return ONE_VALUE if (codes == codes[0]).all() else None
 
 
 def value_at(statistic: Statistic, sums: Floats) -> float:
@@ -154,6 +82,19 @@ def rows_by_size(patterns: Patterns) -> Iterator[tuple[Ints, Codes]]:
         yield here, codes[sizes[of_rating] == size].reshape(len(here), int(size))
 
 
+def rows_by_width(patterns: Patterns) -> Iterator[tuple[Ints, Codes, Codes]]:
+    """Patterns with the same number of distinct values: their indices, values and how often each is given.
+
+    Values and counts have the shape (patterns, distinct values).
+    """
+    widths = np.bincount(patterns.pattern, minlength=len(patterns.items))
+    for width in np.unique(widths[widths > 0]):
+        here = np.flatnonzero(widths == width)
+        cells = widths[patterns.pattern] == width
+        shape = len(here), int(width)
+        yield here, patterns.category[cells].reshape(shape), patterns.count[cells].reshape(shape)
+
+
 def estimates(
     statistics: dict[str, tuple[str, Statistic, str]], units: Units, n_boot: int, seed: int
 ) -> dict[str, Coefficient]:
@@ -172,13 +113,3 @@ def estimates(
         measures[name] = Measure(definition, value_at(statistic, sums), reason, statistic=statistic)
     resample(measures, units, n_boot, seed, "percentile")
     return {name: coefficient_of(one, units) for name, one in measures.items()}
-
-
-def units_of(ratings: Ratings, patterns: Patterns, of_item: Ints) -> Units:
-    """Clusters where there are some, else items."""
-    return Units(patterns.items, of_item, ratings.cluster, ratings.clusters)
-
-
-def item_units(ratings: Ratings) -> Units:
-    """The same for statistics with a row an item."""
-    return Units(np.ones(ratings.items, np.int64), None, ratings.cluster, ratings.clusters)

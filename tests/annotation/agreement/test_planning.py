@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from annotation.agreement.planning import kernel_moments, plan, precision, rater_variance
-from annotation.agreement.unit_sums import patterns_of
 
 
 def ratings_of(code, answers, level, *, size=None):
@@ -98,7 +97,7 @@ def test_three_raters_promise_less_than_more_raters_give(code):
 def test_moments_are_means_over_tuples_of_ratings(level, draw, code, distance):
     rows = draw(level, 6, items=10, raters=5, missing=0.05)
     ratings = code(rows, level, cluster=False)
-    patterns, _ = patterns_of(ratings)
+    patterns = ratings.patterns
     items: dict[str, list] = {}
     for item, _, answer, _ in rows:
         items.setdefault(item, []).append(answer)

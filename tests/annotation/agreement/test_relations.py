@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.agreement.relations import relation_agreement, told_by_parts
+from annotation.agreement.source import Source
 from schemas import load_schema
 from schemas.errors import InputError
 
@@ -40,9 +41,7 @@ def random_answers(seed, items=40):
 @pytest.mark.parametrize("seed", range(3))
 def test_only_raters_who_agree_on_both_parts_are_compared(seed, naive_alpha):
     rows = random_answers(seed)
-    found = relation_agreement(
-        answers(rows), CMMA, RELATION, item="item", rater="rater", cluster="dialogue", n_boot=50
-    )
+    found = relation_agreement(Source(answers(rows), "item", "rater", "dialogue"), CMMA, RELATION, n_boot=50)
     kept = [row for row in rows if row[5] is not None]
 
     def alpha(chosen, key):
@@ -66,7 +65,7 @@ def test_disagreement_on_the_parts_does_not_count_given_the_parts():
             rows.append(
                 (f"i{item}", f"r{rater}", f"d{item}", source, "humor", 2 if source == "sarcastic" else 0)
             )
-    found = relation_agreement(answers(rows), CMMA, RELATION, item="item", rater="rater", n_boot=0)
+    found = relation_agreement(Source(answers(rows), "item", "rater"), CMMA, RELATION, n_boot=0)
     assert found.given_parts.coefficients["alpha"].value == 1.0
     assert found.rated.coefficients["alpha"].value < 0
 
@@ -83,7 +82,7 @@ def test_sets_are_parts_too():
     kinds = [pa.string()] * 3 + [pa.list_(pa.string()), pa.string(), pa.int8()]
     columns = zip(*rows, strict=True)
     table = pa.table({n: pa.array(c, k) for n, c, k in zip(names, columns, kinds, strict=True)})
-    found = relation_agreement(table, AFFECT, relation, item="item", rater="rater", n_boot=0)
+    found = relation_agreement(Source(table, "item", "rater"), AFFECT, relation, n_boot=0)
     assert found.rated.ratings == found.applicable.ratings == 12
     assert found.given_parts.items == 12
     told = told_by_parts(table, relation, cluster="dialogue", n_boot=10)
@@ -95,12 +94,12 @@ def test_of_repeated_ratings_the_latest_counts_once():
     first = [(f"i{i}", r, "d", "none", "humor", i % 3) for i in range(6) for r in "pq"]
     again = [("i0", "p", "d", "sarcastic", "humor", 2)]
     found = relation_agreement(
-        answers(again + first), CMMA, RELATION, item="item", rater="rater", n_boot=0, duplicates="latest"
+        Source(answers(again + first), "item", "rater", duplicates="latest"), CMMA, RELATION, n_boot=0
     )
-    alone = relation_agreement(answers(first), CMMA, RELATION, item="item", rater="rater", n_boot=0)
+    alone = relation_agreement(Source(answers(first), "item", "rater"), CMMA, RELATION, n_boot=0)
     assert found.given_parts == alone.given_parts
     with pytest.raises(InputError, match="rates this item again"):
-        relation_agreement(answers(again + first), CMMA, RELATION, item="item", rater="rater")
+        relation_agreement(Source(answers(again + first), "item", "rater"), CMMA, RELATION)
 
 
 def naive_told(rows):
@@ -162,7 +161,7 @@ def test_nothing_to_tell():
     assert one.reason
     with pytest.raises(InputError, match="no such column"):
         told_by_parts(answers([]).drop_columns(["humor"]), RELATION, cluster="dialogue")
-    empty = relation_agreement(answers([]), CMMA, RELATION, item="item", rater="rater")
+    empty = relation_agreement(Source(answers([]), "item", "rater"), CMMA, RELATION)
     assert empty.given_parts.coefficients["alpha"].reason
 
 

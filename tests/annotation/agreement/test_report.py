@@ -17,7 +17,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from annotation.agreement import agreement, read_ratings
 from annotation.agreement.content import MEASURES
-from annotation.agreement.field_report import Options, Source, field_report
+from annotation.agreement.field_report import Options, field_report
 from annotation.agreement.html import agreement_page
 from annotation.agreement.html_text import landis_koch
 from annotation.agreement.naming import answers_of, names_of
@@ -31,6 +31,7 @@ from annotation.agreement.report import (
     project_report,
     stored_report,
 )
+from annotation.agreement.source import Source
 from annotation.agreement.tables import csv_text, field_table, latex_text, only, overview, reasons
 from annotation.ratings import project_ratings
 from schemas import project as folder
@@ -512,7 +513,7 @@ def test_all_faults_of_a_table_at_once_with_file_and_row(tmp_path):
             rater="who",
             options=Options(0, 0, ("z=1",)),
         )
-    assert {issue.column or issue.value for issue in found.value.issues} == {"q", "who", "z"}
+    assert {issue.column or issue.value for issue in found.value.issues} == {"q", "who", "z", "w:level"}
 
 
 def test_repeated_ratings_are_the_callers_choice(tmp_path):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from annotation.agreement.retest import retest
+from annotation.agreement.source import Source
 from schemas.errors import InputError
 
 NAMES = ("item", "rater", "round", "x", "dialogue")
@@ -32,7 +33,7 @@ def rated(seed=0, change=0.3):
 
 def test_a_rater_is_compared_with_herself_only(naive_alpha):
     rows = rated()
-    found = retest(rounds(rows), "x:nominal", item="item", rater="rater", cluster="dialogue")
+    found = retest(Source(rounds(rows), "item", "rater", "dialogue"), "x:nominal")
     twice = {(row[0], row[1]) for row in rows if row[2] == "2"}
     pairs = [((row[0], row[1]), row[2], row[3], row[4]) for row in rows if (row[0], row[1]) in twice]
     assert found.reason is None
@@ -57,14 +58,14 @@ def test_raters_who_disagree_but_never_change_are_perfectly_consistent():
     rows = [
         (f"i{i}", r, t, a if i % 2 else "c", "d") for i in range(10) for r, a in ("pa", "qb") for t in "12"
     ]
-    found = retest(rounds(rows), "x:nominal", item="item", rater="rater")
+    found = retest(Source(rounds(rows), "item", "rater"), "x:nominal")
     assert found.overall is not None
     assert found.overall.coefficients["alpha"].value == 1.0
 
 
 def test_within_a_round_the_latest_counts():
     rows = [("i", "p", "1", "a", "d"), ("i", "p", "1", "b", "d"), ("i", "p", "2", "b", "d")]
-    found = retest(rounds(rows), "x:nominal", item="item", rater="rater")
+    found = retest(Source(rounds(rows), "item", "rater"), "x:nominal")
     assert found.overall is not None
     assert found.overall.coefficients["percent_agreement"].value == 1.0
 
@@ -81,12 +82,12 @@ def test_within_a_round_the_latest_counts():
     ],
 )
 def test_no_retest(rows):
-    found = retest(rounds(rows), "x:nominal", item="item", rater="rater")
+    found = retest(Source(rounds(rows), "item", "rater"), "x:nominal")
     assert (found.overall, found.by_rater) == (None, {})
     assert found.reason == "no rater rated an item in two rounds"
 
 
 def test_columns_that_are_not_there_are_all_named():
     with pytest.raises(InputError, match=r"who(.|\n)*when") as caught:
-        retest(rounds([]), "x:nominal", item="item", rater="who", round_="when")
+        retest(Source(rounds([]), "item", "who"), "x:nominal", round_="when")
     assert len(caught.value.issues) == 2

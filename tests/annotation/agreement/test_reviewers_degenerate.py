@@ -18,9 +18,10 @@ from annotation.agreement.planning import plan
 from annotation.agreement.reading import read_ratings
 from annotation.agreement.results import Coefficient
 from annotation.agreement.retest import retest
+from annotation.agreement.source import Source
 from annotation.agreement.specific import prevalence, specific_agreement
 from annotation.agreement.split_half import split_half
-from annotation.agreement.subsets import agreement_with_others
+from annotation.agreement.subsets import agreement_by, agreement_with_others
 
 RATERS = "pqs"
 
@@ -112,8 +113,9 @@ def test_every_statistic_answers(case, clustered, raters_known, table):
     assert found.reason or found.units_needed
     group = pa.array([f"g{k % 2}" for k in range(rated.num_rows)], pa.string())
     grouped = rated.append_column("group", group)
-    check(agreement_with_others(grouped, f"x:{level}", "group", n_boot=20, **columns), "groups")
+    source = Source(grouped, **columns)
+    check(agreement_with_others(source, f"x:{level}", "group", n_boot=20), "groups")
+    check(agreement_by(source, f"x:{level}", "group", n_boot=20), "groups")
     if len(rows) > 1:
-        check(compare(grouped, f"x:{level}", column="group", first="g0", second="g1", n_boot=20, **columns))
-    if raters_known:
-        check(retest(grouped, f"x:{level}", item="item", rater="rater", round_="group", n_boot=20))
+        check(compare(source, f"x:{level}", column="group", first="g0", second="g1", n_boot=20))
+    check(retest(source, f"x:{level}", round_="group", n_boot=20))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from annotation.agreement import agreement
+from annotation.agreement.source import Source
 from annotation.agreement.subsets import (
     agreement_by,
     agreement_with_others,
@@ -45,18 +47,20 @@ def test_hours_are_those_of_the_raters(table):
 
 def test_within_a_group_is_the_group_alone(draw, table):
     rows = with_groups(draw("nominal", 1), table)
-    found = agreement_by(rows, "x:nominal", "group", n_boot=50, **COLUMNS)
+    found = agreement_by(Source(rows, **COLUMNS), "x:nominal", "group", n_boot=50)
     assert list(found) == ["g0", "g1", "g2"]
     for name, one in found.items():
         mask = pa.array([group == name for group in rows["group"].to_pylist()])
-        assert one == agreement(rows.filter(mask), "x:nominal", n_boot=50, **COLUMNS)
+        alone = agreement(rows.filter(mask), "x:nominal", n_boot=50, **COLUMNS)
+        alpha = {"alpha": alone.coefficients["alpha"]}
+        assert one == replace(alone, coefficients=alpha, per_category={})
 
 
 @pytest.mark.parametrize("level", ["nominal", "ordinal", "interval", "ratio", "set"])
 def test_alpha_is_the_mean_of_its_groups(level, draw, table, naive_alpha, distance):
     raw = draw(level, 2)
     rows = with_groups(raw, table)
-    found = agreement_with_others(rows, f"x:{level}", "group", n_boot=50, **COLUMNS)
+    found = agreement_with_others(Source(rows, **COLUMNS), f"x:{level}", "group", n_boot=50)
     groups = rows["group"].to_pylist()
     items: dict[str, list[int]] = {}
     for k, row in enumerate(raw):
@@ -88,25 +92,25 @@ def test_careless_hours_show(table):
             rows.append((f"i{item}", rater, answer, f"d{item // 10}"))
             groups.append(str(hour))
     rated = table(rows).append_column("hour", pa.array(groups))
-    found = agreement_with_others(rated, "x:nominal", "hour", **COLUMNS)
+    found = agreement_with_others(Source(rated, **COLUMNS), "x:nominal", "hour")
     assert found["2"].high < found["0"].low
     assert all(one.coefficients["alpha"].value is None for one in
-               agreement_by(rated, "x:nominal", "hour", n_boot=0, **COLUMNS).values())  # fmt: skip
+               agreement_by(Source(rated, **COLUMNS), "x:nominal", "hour", n_boot=0).values())  # fmt: skip
 
 
 def test_of_repeated_ratings_the_last_counts(table):
     rows = [("i", "p", "b", "d"), *[(f"{i}", r, "ab"[i == "j"], "d") for i in "ij" for r in "pq"]]
     rated = table(rows).append_column("group", pa.array(["x", "y", "y", "y", "y"]))
-    found = agreement_with_others(rated, "x:nominal", "group", **COLUMNS)
+    found = agreement_with_others(Source(rated, **COLUMNS), "x:nominal", "group")
     assert list(found) == ["y"]
     assert found["y"].value == 1.0
 
 
 def test_no_groups(table):
     rows = table([("i", "p", "a", "d")]).append_column("group", pa.array(["x"]))
-    assert agreement_with_others(rows, "x:nominal", "group", **COLUMNS)["x"].reason
+    assert agreement_with_others(Source(rows, **COLUMNS), "x:nominal", "group")["x"].reason
     nulls = table([("i", "p", "a", "d")]).append_column("group", pa.nulls(1, pa.string()))
-    assert agreement_with_others(nulls, "x:nominal", "group", **COLUMNS) == {}
-    assert agreement_by(nulls, "x:nominal", "group", **COLUMNS) == {}
+    assert agreement_with_others(Source(nulls, **COLUMNS), "x:nominal", "group") == {}
+    assert agreement_by(Source(nulls, **COLUMNS), "x:nominal", "group") == {}
     with pytest.raises(InputError, match="no such column"):
-        agreement_with_others(rows, "x:nominal", "hour", **COLUMNS)
+        agreement_with_others(Source(rows, **COLUMNS), "x:nominal", "hour")
