@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from annotation.label_studio_cli import add_to
 from schemas.command_line import UP_TO_DATE, JsonOption, ProjectOption, application, console, print_json
 
-app = application("Measure agreement between raters, and decide labels from their ratings.")
+app = application("Annotate in Label Studio, measure agreement, decide labels.")
+add_to(app)
 
 KINDS = ("decided", "undecided", "cannot_tell", "not_applicable", "not_rated", "context_only")
 """What became of a label; the first four are always shown."""

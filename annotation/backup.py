@@ -1,0 +1,105 @@
+"""Backups of what cannot be made again: the labeling server's data and everything else in ``private/``."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tarfile
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from annotation.server import DATABASE, FOLDER, LOCK
+from schemas.errors import InputError, Issue
+from schemas.project import Project
+
+_LEFT_OUT = (f"{FOLDER}/shown", f"{FOLDER}/server.log", LOCK, DATABASE)
+"""Made anew at every start, or copied in another way."""
+
+
+def back_up(project: Project, file: Path) -> None:
+    """Write a backup of ``private/``; the server may be running.
+
+    The database is copied at one moment, by SQLite itself. A PostgreSQL database is not part of it.
+
+    Args:
+        project: The project.
+        file: A new tar file; only its owner can read it.
+
+    Raises:
+        InputError: There is nothing to back up, or the file stands there already.
+    """
+    private = project.path("private")
+    if not private.is_dir() or not any(private.iterdir()):
+        raise InputError(Issue("there is nothing to back up: private/ is empty", str(project.root)))
+    if file.exists():
+        raise InputError(Issue("this file stands there already; name another one", str(file)))
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)
+    opened = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    with tempfile.TemporaryDirectory() as scratch, opened, tarfile.open(fileobj=opened, mode="w") as tar:
+        if project.path(DATABASE).exists():
+            copy = Path(scratch) / "database"
+            _copy_database(project.path(DATABASE), copy)
+            tar.add(copy, DATABASE)
+        for path in sorted(private.rglob("*")):
+            name = path.relative_to(project.root).as_posix()
+            if path.is_file() and not path.is_symlink() and _belongs(name) and ".backup.tar" not in name:
+                tar.add(path, name)
+    part.rename(file)
+
+
+def _belongs(name: str) -> bool:
+    return not any(name == one or name.startswith((f"{one}/", f"{one}-")) for one in _LEFT_OUT)
+
+
+def _copy_database(database: Path, copy: Path) -> None:
+    source, target = sqlite3.connect(f"file:{database}?mode=ro", uri=True), sqlite3.connect(copy)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+
+
+def restore(project: Project, file: Path) -> None:
+    """Put a backup back into ``private/``, which must not hold what the backup brings.
+
+    Raises:
+        InputError: The file is not a backup, the server runs, or files stand in the way.
+    """
+    names = _names(file)
+    project.path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(project.path(LOCK))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(Issue("the project's server is running; stop it first", str(project.root))) from None
+    try:
+        standing = [name for name in names if project.has(name)]
+        if standing:
+            message = f"{len(standing)} files of the backup stand here already; move private/ away first"
+            raise InputError(Issue(message, str(project.path("private")), value=standing[0]))
+        with tarfile.open(file) as tar:
+            tar.extractall(project.root, filter="data")
+        for name in names:
+            project.path(name).chmod(0o600)
+    finally:
+        lock.release()
+
+
+def _names(file: Path) -> list[str]:
+    """Return the files of a backup.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        with tarfile.open(file) as tar:
+            names = [one.name for one in tar.getmembers()]
+    except (tarfile.TarError, FileNotFoundError) as error:
+        raise InputError(Issue(f"this is not a backup: {error}", str(file))) from None
+    if not names or not all(name.startswith("private/") for name in names):
+        raise InputError(Issue("this is not a backup of a project's private/", str(file)))
+    return names

@@ -1,0 +1,169 @@
+"""Everything that was ever pulled: a journal of annotations as the server gave them, and an index of it.
+
+The journal is only added to: each pull that finds something new writes one more file to ``private/pulled/``.
+It holds every version of every annotation that was seen, with the numbers of accounts, so it is private. The
+index says what is known of each annotation, so that a pull that finds nothing new need not read the journal.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from schemas.project import Project
+
+FOLDER = "private/pulled"
+INDEX = f"{FOLDER}/index.json"
+
+PREDICTION_SHOWN = "prediction_shown"
+"""Where a task says which model's prediction it was pushed with."""
+
+Json = dict[str, Any]
+
+_SHOWN_ONLY = ("context", "transcript", "text", "media", "fps")
+"""Parts of a task's data that only its page needs."""
+
+
+@dataclass
+class Known:
+    """What is known of one annotation.
+
+    Attributes:
+        round: Name of the round in whose project it was made.
+        owner: Pseudonym of the rater whose project it is.
+        user: The server's number of whoever made it.
+        key: Key of its task.
+        task: Number of its task on the server, and when that was made: numbers are used again.
+        versions: Of every version seen, oldest first: when it was made, and whether the task was skipped.
+        edited: Whether its latest version was made by somebody else.
+        fast: Utterances that it answers faster than anybody can.
+        plain: Utterances that it answers with the key of the plain case.
+        gone: Empty while it stands on the server; ``annotation`` when it was deleted there; ``task`` when
+            its whole task was.
+    """
+
+    round: str
+    owner: str
+    user: int
+    key: str
+    task: tuple[int, str]
+    versions: list[tuple[str, bool]] = field(default_factory=list)
+    edited: bool = False
+    fast: int = 0
+    plain: int = 0
+    gone: str = ""
+
+
+@dataclass
+class Index:
+    """What is known of all annotations.
+
+    Attributes:
+        files: How many files the journal has.
+        made_from: What the table of ratings was made from besides the journal.
+        seen: Of each project (``ROUND|RATER``): the moment up to which all changes were seen.
+        surplus: Of each project: annotations that the server counts and does not export.
+        drafts: Of each project: tasks with a draft.
+        annotations: The annotations by their unique id.
+    """
+
+    files: int = 0
+    made_from: str = ""
+    seen: dict[str, str] = field(default_factory=dict)
+    surplus: dict[str, int] = field(default_factory=dict)
+    drafts: dict[str, int] = field(default_factory=dict)
+    annotations: dict[str, Known] = field(default_factory=dict)
+
+    def standing(self, round_: str, owner: str) -> dict[str, Known]:
+        """Return the annotations of a project that stand on the server, as far as is known."""
+        return {
+            name: one
+            for name, one in self.annotations.items()
+            if one.round == round_ and one.owner == owner and not one.gone
+        }
+
+    def latest(self) -> set[str]:
+        """Return the annotations that count: of each person and task the one that was changed last."""
+        best: dict[tuple[int, str, str], tuple[str, str]] = {}
+        for name, one in self.annotations.items():
+            if one.gone == "annotation":
+                continue
+            place = (one.user, one.round, one.key)
+            best[place] = max(best.get(place, ("", "")), (one.versions[-1][0], name))
+        return {name for _, name in best.values()}
+
+
+def name_of(annotation: Mapping[str, Any]) -> str:
+    """Return by what an annotation is known: its unique id, since other numbers are used again."""
+    return str(annotation.get("unique_id") or annotation["id"])
+
+
+def moment(text: str) -> str:
+    """Write a moment so that texts sort as moments do."""
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def slot(round_: str, owner: str) -> str:
+    """Return the name of a rater's project in the index."""
+    return f"{round_}|{owner}"
+
+
+def read_index(project: Project) -> Index:
+    """Read the index; it is empty before the first pull."""
+    path = project.path(INDEX)
+    if not path.exists():
+        return Index()
+    known = json.loads(path.read_text("utf-8"))
+    annotations = {
+        name: Known(**{**one, "task": tuple(one["task"]), "versions": [tuple(v) for v in one["versions"]]})
+        for name, one in known.pop("annotations").items()
+    }
+    return Index(**known, annotations=annotations)
+
+
+def rated_keys(project: Project, round_: str, owner: str) -> frozenset[str]:
+    """Return the keys of the tasks of a rater whose ratings were pulled, by whomever, and count."""
+    return frozenset(
+        one.key
+        for one in read_index(project).annotations.values()
+        if one.round == round_ and one.owner == owner and one.gone != "annotation" and not one.versions[-1][1]
+    )
+
+
+def record(known: Known, annotation: Mapping[str, Any], data: Mapping[str, Any]) -> Json:
+    """Return what the journal keeps of one version of an annotation."""
+    kept = {
+        name: value
+        for name, value in data.items()
+        if name not in _SHOWN_ONLY and not (name.startswith("turn_") and name[5:].isdigit())
+    }
+    place = {"round": known.round, "owner": known.owner, "user": known.user, "task": known.task}
+    return {**place, "data": kept, "annotation": dict(annotation)}
+
+
+def write_journal(staging: Path, index: Index, records: list[Json]) -> None:
+    """Add records to the journal and write the index, in a project's staging folder."""
+    if records:
+        index.files += 1
+        path = staging / FOLDER / f"{index.files:06d}.jsonl.gz"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lines = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in records)
+        path.write_bytes(gzip.compress(lines.encode(), compresslevel=3, mtime=0))
+        path.chmod(0o600)
+    path = staging / INDEX
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(index), separators=(",", ":")), "utf-8")
+    path.chmod(0o600)
+
+
+def read_journal(project: Project) -> Iterator[Json]:
+    """Yield every version of every annotation that was ever pulled, in the order of the pulls."""
+    for path in sorted(project.path(FOLDER).glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)

@@ -1,0 +1,73 @@
+"""What the steps of the workflow did, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from annotation.adjudication import Decided, Sent
+from annotation.pulled_table import TABLE
+from annotation.pulling import Pulled
+from annotation.pushing import Pushed
+from annotation.roster import INVITATIONS
+from annotation.workflow import SetUp
+
+
+def set_up_lines(found: SetUp) -> Iterator[str]:
+    """Say what a setup did."""
+    made = found.round
+    for rater, login in found.invited.items():
+        yield f"account of {rater}: {login}"
+    if found.invited:
+        yield f"logins and one-time passwords stand in {INVITATIONS}; hand them over one by one"
+    for rater, queue in made.queues.items():
+        repeats = sum(stop.occasion == 2 for stop in queue)
+        again = f", {repeats} of them a second time" if repeats else ""
+        yield f"{rater}: project {made.projects[rater]}, {len(queue)} dialogues{again}"
+    if found.overlap is not None:
+        yield f"every two raters share {found.overlap[0]} to {found.overlap[1]} dialogues"
+    if not found.made and not found.invited:
+        yield f"round {made.name!r} was set up already"
+
+
+def push_lines(found: Sequence[Pushed]) -> Iterator[str]:
+    """Say what a push did, rater by rater."""
+    for one in found:
+        parts = [f"{one.new:,} tasks pushed", f"{one.there:,} stood there"]
+        if one.removed:
+            parts.append(f"{one.removed:,} doubled ones removed")
+        if one.gone:
+            parts.append(f"{one.gone:,} rated ones were deleted on the server and are not pushed again")
+        yield f"{one.round} · {one.rater}: {', '.join(parts)}"
+
+
+def pull_lines(found: Pulled) -> Iterator[str]:
+    """Say what a pull found; what needs a look comes last."""
+    if not found.wrote:
+        yield "nothing new"
+    else:
+        yield f"{found.new:,} new ratings, {found.changed:,} new versions; {TABLE} has {found.rows:,} rows"
+    yield f"{found.skipped:,} tasks are skipped, {found.drafts:,} have a draft that is not submitted"
+    for count, what in (
+        (found.withdrawn, "ratings were deleted on the server: they are superseded now"),
+        (found.kept, "ratings lost their task or project on the server: they still count"),
+        (found.strangers, "ratings were made in the project of somebody else"),
+        (found.edited, "ratings were last changed by somebody else than their rater"),
+        (found.fast, "utterances were answered faster than anybody can"),
+        (found.quarantined, "results could not be taken: see reports/quarantine.parquet"),
+    ):
+        if count:
+            yield f"look: {count:,} {what}"
+    for fault in found.faults:
+        yield f"look: {fault}"
+
+
+def sent_lines(found: Sent) -> Iterator[str]:
+    """Say what was sent to adjudicators."""
+    yield f"{found.undecided:,} utterances are undecided"
+    for rater, count in found.new.items():
+        yield f"{rater}: {count:,} new"
+
+
+def decided_lines(found: Decided) -> Iterator[str]:
+    """Say which decisions came back."""
+    yield f"{found.decided:,} decided, {found.waiting:,} waiting, {found.comments:,} with a comment"

@@ -1,0 +1,647 @@
+"""The whole way with a real server: setup, push, three raters, pull, agreement, rounds, faults."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from collections import Counter
+
+import pyarrow.compute as pc
+import pytest
+
+from annotation import client as client_module
+from annotation import pulled, pulling, pushing, roster, rounds, server
+from annotation.agreement.report import measure_project
+from annotation.backup import back_up, restore
+from annotation.client import OWN, Client, ServerDown
+from annotation.predictions import read_predictions
+from annotation.pulled_table import TABLE
+from annotation.pulling import pull
+from annotation.pushing import push
+from annotation.ratings import project_ratings
+from annotation.sheet import Design
+from annotation.workflow import Plan, set_up
+from schemas import InputError
+from schemas import project as folder
+from schemas.project import Project
+from schemas.records import Condition, Context
+from schemas.tables import read_table
+from tests.annotation.proxy import Rule, faulty
+from tests.annotation.served import (
+    RATERS,
+    SCHEMA,
+    free_port,
+    neighbour,
+    results,
+    serving,
+    small_project,
+    submit,
+)
+
+PLAN = Plan("pilot", k=2, condition=Condition.TEXT, seed=1)
+VALUES = ("negative", "neutral", "positive")
+
+
+def by_id(data):
+    """An answer that follows from the utterance: a rater who can be predicted."""
+    return {"sentiment": VALUES[sum(data["utterance_id"].encode()) % 3], "sarcasm": "none"}
+
+
+def otherwise(data):
+    return {"sentiment": VALUES[(sum(data["utterance_id"].encode()) + 1) % 3], "sarcasm": "sarcastic"}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A pilot that three raters have finished: a served project, the round, and what each of them said."""
+    project = small_project(tmp_path_factory.mktemp("workflow") / "p", dialogues=4)
+    with serving(project) as served:
+        made = set_up(project, PLAN).round
+        push(project)
+        given = {key: served.annotate(made, key, otherwise if key == "cy" else by_id) for key in RATERS}
+        yield served, made, given
+
+
+@pytest.fixture
+def copied(done, tmp_path):
+    """The same project in a folder of its own, without what was pulled; the server is the same."""
+    served, made, given = done
+    root = tmp_path / "p"
+    shutil.copytree(
+        served.project.root, root, symlinks=True,
+        ignore=shutil.ignore_patterns("data", "pulled", "annotations", ".lock*", "shown"),
+    )  # fmt: skip
+    return Project(root), served, made, given
+
+
+# -- setup, push ----------------------------------------------------------------------------------------
+
+
+def test_setup_gives_each_rater_a_project_and_shares_every_dialogue(done):
+    served, made, _ = done
+    project = served.project
+    titles = [one["title"] for one in served.client.projects()]
+    assert sorted(titles) == sorted(f"pilot · {served.pseudonym(key)}" for key in RATERS)
+    of_dialogue = Counter(stop.dialogue for queue in made.queues.values() for stop in queue)
+    ids = read_table(project.path(folder.DIALOGUES)).column("dialogue_id").to_pylist()
+    assert of_dialogue == dict.fromkeys(ids, 2)
+    users = [one["email"] for one in served.client.users() if one["email"].endswith("@raters.invalid")]
+    assert sorted(one.partition(".")[0] for one in users) == ["r1", "r2", "r3", "r4"]
+    for name in ("Ann", "Bo Wang", "Cy", "Judy"):
+        assert name not in json.dumps(served.client.users())
+    assert stat.S_IMODE(project.path(roster.INVITATIONS).stat().st_mode) == 0o600
+    config = served.client.project(served.number(made, "bo"))["label_config"]
+    assert "情感" in config
+    assert "Sentiment" in served.client.project(served.number(made, "ann"))["label_config"]
+
+
+def test_setup_and_push_twice_do_nothing(done):
+    served, made, _ = done
+    again = set_up(served.project, PLAN)
+    assert (again.invited, again.made, again.round) == ({}, [], made)
+    for one in push(served.project):
+        assert (one.new, one.removed, one.gone) == (0, 0, 0)
+        assert one.there == len(served.client.tasks(made.projects[one.rater]))
+
+
+def test_tasks_stand_in_the_order_of_the_rater(done):
+    served, made, _ = done
+    table = read_table(served.project.path(folder.UTTERANCES)).to_pylist()
+    for rater, queue in made.queues.items():
+        wanted = [
+            row["utterance_id"]
+            for stop in queue
+            for row in table
+            if row["dialogue_id"] == stop.dialogue and not row["context_only"]
+        ]
+        tasks = served.client.tasks(made.projects[rater])
+        assert [task["data"]["utterance_id"] for task in tasks] == wanted
+
+
+def test_a_round_is_never_changed(done):
+    served, _, _ = done
+    for other in (
+        Plan("pilot", k=3, condition=Condition.TEXT, seed=1),
+        Plan("pilot", k=2, condition=Condition.TEXT, seed=2),
+        Plan("pilot", k=2, condition=Condition.TEXT, context=Context.FULL, seed=1),
+    ):
+        with pytest.raises(InputError, match="was set up with another"):
+            set_up(served.project, other)
+
+
+def test_nobody_sees_a_richer_condition_first(copied):
+    project, _, _, _ = copied
+    made = rounds.read_round(project, "pilot")
+    made.condition, made.name = Condition.FULL, "earlier"
+    rounds.write_round(project, made)
+    with pytest.raises(InputError, match="seen more of"):
+        set_up(project, Plan("later", k=2, condition=Condition.TEXT))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", ".x", "pilot-repeat"])
+def test_impossible_names_of_rounds(copied, name):
+    with pytest.raises(InputError, match="name of a round"):
+        set_up(copied[0], Plan(name, k=2, condition=Condition.TEXT))
+
+
+def test_dialogue_pages_do_not_hide_later_turns(copied):
+    with pytest.raises(InputError, match="utterance design"):
+        set_up(copied[0], Plan("d", k=2, condition=Condition.TEXT, design=Design.DIALOGUE))
+
+
+def test_media_that_are_not_there_are_told(copied):
+    project, served, _, _ = copied
+    set_up(project, Plan("full", k=2))
+    with pytest.raises(InputError, match="needs a clip, and there is none"):
+        push(project, "full")
+    listed = [one["id"] for one in served.client.projects() if one["title"].startswith("full")]
+    assert all(not served.client.tasks(number) for number in listed)
+
+
+def test_nothing_set_up(tmp_path):
+    project = small_project(tmp_path / "q", dialogues=2)
+    for step in (push, pull):
+        with pytest.raises(InputError, match=r"serve|round"):
+            step(project)
+
+
+# -- pull -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_submitted_comes_back_under_pseudonyms(copied):
+    project, served, made, given = copied
+    found = pull(project)
+    assert found.new == sum(map(len, given.values())) == found.rows
+    assert (found.changed, found.strangers, found.edited, found.quarantined, found.faults) == (0, 0, 0, 0, [])
+    rows = read_table(project.path(TABLE)).to_pylist()
+    for key in RATERS:
+        mine = {row["utterance_id"]: row for row in rows if row["rater"] == served.pseudonym(key)}
+        assert {made.sheet(served.pseudonym(key)).key(name) for name in mine} == set(given[key])
+        for name, row in mine.items():
+            said = given[key][made.sheet(row["rater"]).key(name)]
+            assert {field: row[field] for field in said} == said
+            assert (row["round"], row["condition"], row["context"]) == ("pilot", "text", "past")
+            assert (row["status"], row["seconds"], row["schema_version"]) == ("submitted", 9.5, "1.0.0")
+            assert row["guideline_version"].startswith("1.0.0")
+    order = read_table(project.path(folder.UTTERANCES)).column("utterance_id").to_pylist()
+    places = [order.index(row["utterance_id"]) for row in rows]
+    assert places == sorted(places)
+    written = json.dumps(rows, default=str)
+    for secret in ("Ann", "Bo Wang", "@raters", '"ann"', "judge"):
+        assert secret not in written
+    for path in project.path(pulled.FOLDER).iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_agreement_of_the_ratings_that_came_back(copied):
+    """Two raters who answer alike and one who never does: each pair's agreement is known."""
+    project, served, _, _ = copied
+    pull(project)
+    ratings = project_ratings(project).to_pylist()
+    answers = {}
+    for row in ratings:
+        answers.setdefault(row["utterance_id"], {})[row["rater"]] = row["sentiment"]
+    cy = served.pseudonym("cy")
+    for pair in answers.values():
+        assert len(pair) == 2
+        one, other = pair.values()
+        assert (one == other) == (cy not in pair)
+    agree = sum(cy not in pair for pair in answers.values()) / len(answers)
+    report = measure_project(project).to_dict()
+    found = report["fields"]["sentiment"]["coefficients"]["percent_agreement"]["value"]
+    assert 0 < agree < 1
+    assert found == pytest.approx(agree)
+
+
+def test_a_pull_with_nothing_new_writes_nothing(copied):
+    project, _, _, _ = copied
+    pull(project)
+    before = {path: path.stat().st_mtime_ns for path in project.root.rglob("*") if path.is_file()}
+    again = pull(project)
+    assert (again.new, again.changed, again.wrote) == (0, 0, False)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_pull_in_pieces_gives_the_same_bytes_as_one_pull(done, tmp_path):
+    """With a server of its own: pulled after every few ratings, from the journal alone, and from a backup."""
+    project = small_project(tmp_path / "pieces", dialogues=3)
+    with serving(project) as served:
+        made = set_up(project, PLAN).round
+        push(project)
+        for key in RATERS:
+            with served.log_in(key) as web:
+                number = served.number(made, key)
+                for place, task in enumerate(served.client.tasks(number)):
+                    first = submit(web, number, task["id"], by_id(task["data"]))
+                    if place % 7 == 0:
+                        pull(project)
+                    if place % 5 == 0:
+                        web.patch(
+                            f"/api/annotations/{first['id']}/",
+                            json={"result": results(otherwise(task["data"])), "lead_time": 12.0},
+                        )
+        pull(project)
+        table = project.path(TABLE).read_bytes()
+        rows = read_table(project.path(TABLE))
+        assert pc.sum(pc.equal(rows.column("status"), "superseded")).as_py() > 0
+        project.path(TABLE).unlink()
+        found = pull(project)
+        assert (found.new, found.wrote) == (0, True)
+        assert project.path(TABLE).read_bytes() == table
+        copy = tmp_path / "copy.tar"
+        back_up(project, copy)
+    other = small_project(tmp_path / "restored", dialogues=3)
+    shutil.rmtree(other.path("private"))
+    restore(other, copy)
+    with serving(other):
+        pull(other)
+        assert other.path(TABLE).read_bytes() == table
+
+
+def test_edits_skips_duplicates_deletions_and_strangers(done, tmp_path):
+    """Everything that can happen to a rating, in a round of its own; nothing is ever lost."""
+    served = neighbour(done[0], tmp_path / "p", dialogues=5)
+    project = served.project
+    made = set_up(project, Plan("pilot", k=3, condition=Condition.TEXT)).round
+    push(project)
+    client = served.client
+    number, mine = served.number(made, "ann"), served.pseudonym("ann")
+    tasks = client.tasks(number)[:8]
+    names = [task["data"]["utterance_id"] for task in tasks]
+    say = {"sentiment": "neutral", "sarcasm": "none"}
+    other = {"sentiment": "positive", "sarcasm": "none"}
+    with served.log_in("ann") as ann, served.log_in("bo") as bo:
+        first = [submit(ann, number, task["id"], say) for task in tasks[:6]]
+        submit(ann, number, tasks[6]["id"], say, skip=True)
+        ann.post(f"/api/tasks/{tasks[7]['id']}/drafts", params={"project": number},
+                 json={"result": results(say), "lead_time": 2.0})  # fmt: skip
+        found = pull(project)
+        assert (found.new, found.skipped, found.drafts) == (7, 1, 1)
+
+        ann.patch(f"/api/annotations/{first[0]['id']}/", json={"result": results(other), "lead_time": 20.0})
+        client._send("PATCH", f"/api/annotations/{first[1]['id']}/", json={"result": results(other)})
+        submit(ann, number, tasks[2]["id"], other)
+        submit(bo, number, tasks[3]["id"], other)
+        client._send("DELETE", f"/api/annotations/{first[4]['id']}/")
+        client.delete_task(tasks[5]["id"])
+        found = pull(project)
+    assert (found.new, found.changed, found.withdrawn, found.kept) == (2, 2, 1, 1)
+    assert (found.strangers, found.edited) == (1, 1)
+
+    rows = read_table(project.path(TABLE)).to_pylist()
+    seen = {}
+    for row in rows:
+        seen.setdefault(row["utterance_id"], []).append((row["rater"], row["status"], row["sentiment"]))
+    assert seen[names[0]] == [(mine, "superseded", "neutral"), (mine, "submitted", "positive")]
+    assert seen[names[1]] == [(mine, "superseded", "neutral"), (mine, "submitted", "positive")]
+    assert seen[names[2]] == [(mine, "superseded", "neutral"), (mine, "submitted", "positive")]
+    assert seen[names[3]] == [
+        (mine, "submitted", "neutral"),
+        (served.pseudonym("bo"), "submitted", "positive"),
+    ]
+    assert seen[names[4]] == [(mine, "superseded", "neutral")]
+    assert seen[names[5]] == [(mine, "submitted", "neutral")]
+    assert seen[names[6]] == [(mine, "skipped", None)]
+    assert names[7] not in seen
+
+    # The deleted task is rated, so it is not pushed again; the number of a deleted one is used again.
+    done = {one.rater: one for one in push(project)}
+    assert (done[mine].new, done[mine].gone) == (0, 1)
+    client.delete_task(tasks[7]["id"])
+    done = {one.rater: one for one in push(project)}
+    assert done[mine].new == 1
+    last = client.tasks(number)[-1]
+    assert last["data"]["utterance_id"] == names[7]
+    with served.log_in("ann") as ann:
+        submit(ann, number, last["id"], other)
+    pull(project)
+    rows = read_table(project.path(TABLE)).to_pylist()
+    assert [row["sentiment"] for row in rows if row["utterance_id"] == names[7]] == ["positive"]
+    assert sum(row["status"] == "submitted" for row in rows) == 7
+
+    # A whole project that is gone takes nothing with it.
+    client._send("DELETE", f"/api/projects/{number}/")
+    before = len(rows)
+    found = pull(project)
+    assert found.kept == 8
+    rows = read_table(project.path(TABLE)).to_pylist()
+    assert len(rows) == before
+    assert sum(row["status"] == "submitted" for row in rows) == 7
+
+
+def test_a_renamed_rater_is_the_same_rater(copied):
+    project, served, _, _ = copied
+    pull(project)
+    before = project.path(TABLE).read_bytes()
+    text = project.path(roster.ROSTER).read_text().replace("Ann Lee", "Ann Fox")
+    roster.write_private(project.path(roster.ROSTER), text)
+    with served.log_in("ann") as web:
+        user = roster.read_accounts(project).on(OWN)["ann"].user
+        web.patch(f"/api/users/{user}/", json={"first_name": "Anna", "last_name": "Fox"})
+    set_up(project, PLAN)
+    project.path(TABLE).unlink()
+    pull(project)
+    assert project.path(TABLE).read_bytes() == before
+
+
+def test_exported_files_give_the_same_table_as_the_server(copied, tmp_path):
+    project, served, made, _ = copied
+    pull(project)
+    from_server = project.path(TABLE).read_bytes()
+    shutil.rmtree(project.path(pulled.FOLDER))
+    project.path(TABLE).unlink()
+    files = []
+    for rater, number in made.projects.items():
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps(served.client.export(number)), "utf-8")
+        files.append(path)
+        del rater
+    assert pull(project, files).rows > 0
+    assert project.path(TABLE).read_bytes() == from_server
+    assert pull(project, files).wrote is False
+    assert pull(project).new == 0
+    assert project.path(TABLE).read_bytes() == from_server
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", '[{"data": {}}]', '{"a": 1}', '[{"id": 1, "sentiment": "x"}]']
+)
+def test_a_file_that_is_no_export_is_refused(copied, tmp_path, content):
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"not a JSON file|JSON-MIN"):
+        pull(copied[0], [path])
+
+
+def test_a_file_of_another_project_is_refused(copied, tmp_path):
+    path = tmp_path / "x.json"
+    task = {"id": 1, "created_at": "2026-01-01T00:00:00Z", "data": {"round": "other"}, "annotations": []}
+    path.write_text(json.dumps([task]))
+    with pytest.raises(InputError, match=r"of no round of the project.*'other'.*pilot"):
+        pull(copied[0], [path])
+
+
+# -- rounds ---------------------------------------------------------------------------------------------
+
+
+def test_pilot_then_an_edited_definition_then_main_then_repeats(done, tmp_path):
+    """Every rating of every round stays, and a changed field alone is asked again."""
+    served = neighbour(done[0], tmp_path / "p", dialogues=3)
+    project = served.project
+    pilot = set_up(project, PLAN).round
+    push(project)
+    said = {key: served.annotate(pilot, key, by_id) for key in RATERS}
+    pull(project)
+    before = read_table(project.path(TABLE)).to_pylist()
+
+    text = project.path(folder.SCHEMA).read_text("utf-8")
+    text = text.replace("version: 1.0.0", "version: 1.1.0")
+    text = text.replace("title: {en: Sarcasm, zh: 讽刺}\n", "title: {en: Irony, zh: 反讽}\n")
+    project.path(folder.SCHEMA).write_text(text, "utf-8")
+    project = served.project = Project(project.root)
+    revised = set_up(project, Plan("revised", condition=Condition.TEXT, again="pilot", changed=True)).round
+    assert revised.fields == ("sarcasm",)
+    assert {rater: set(revised.dialogues(rater)) for rater in revised.queues} == {
+        rater: set(pilot.dialogues(rater)) for rater in pilot.queues
+    }
+    push(project)
+    number = served.number(revised, "ann")
+    config = served.client.project(number)["label_config"]
+    assert 'name="sarcasm"' in config
+    assert 'name="sentiment"' not in config
+    for key in RATERS:
+        served.annotate(revised, key, lambda _: {"sarcasm": "sarcastic"})
+    main = set_up(project, Plan("main", k=2, condition=Condition.TEXT, seed=8, repeats=0.5)).round
+    again = set_up(project, Plan("repeats", condition=Condition.TEXT, again="main", share=0.5)).round
+    push(project)
+    for key in RATERS:
+        served.annotate(main, key, by_id)
+        served.annotate(again, key, by_id)
+    found = pull(project)
+    assert (found.quarantined, found.faults) == (0, [])
+    rows = read_table(project.path(TABLE)).to_pylist()
+    old = {row["annotation_id"]: row for row in rows if row["round"] == "pilot"}
+    assert list(old.values()) == before
+    counts = Counter(row["round"] for row in rows)
+    assert counts["pilot"] == counts["revised"] == sum(map(len, said.values()))
+    assert 0 < counts["main-repeat"] < counts["main"]
+    assert 0 < counts["repeats"] < counts["main"]
+    for row in rows:
+        if row["round"] == "revised":
+            assert (row["sarcasm"], row["sentiment"], row["sentiment_missing"]) == (
+                "sarcastic", None, "not_rated",
+            )  # fmt: skip
+            assert row["schema_version"] == "1.1.0"
+    assert set(counts) == {"pilot", "revised", "main", "main-repeat", "repeats"}
+    with pytest.raises(InputError, match="no definition has changed"):
+        set_up(project, Plan("more", condition=Condition.TEXT, again="revised", changed=True))
+
+
+def test_an_answer_that_the_schema_has_since_lost_is_quarantined_and_kept_in_the_journal(copied):
+    project, _, _, _ = copied
+    pull(project)
+    text = project.path(folder.SCHEMA).read_text("utf-8").replace("      sarcastic: {", "      ironic: {")
+    project.path(folder.SCHEMA).write_text(text, "utf-8")
+    project = Project(project.root)
+    found = pull(project)
+    assert (found.wrote, found.faults) == (True, [])
+    rows = read_table(project.path(TABLE)).to_pylist()
+    assert {(row["sarcasm"], row["sarcasm_missing"]) for row in rows} == {("none", None), (None, "not_rated")}
+    listed = read_table(project.path(folder.QUARANTINE)).to_pylist()
+    assert {(one["column"], one["original"]) for one in listed} == {("sarcasm", "sarcastic")}
+    project.path(folder.SCHEMA).write_text(SCHEMA, "utf-8")
+    pull(Project(project.root))
+    rows = read_table(project.path(TABLE)).to_pylist()
+    assert {row["sarcasm"] for row in rows} == {"none", "sarcastic"}
+    assert read_table(project.path(folder.QUARANTINE)).num_rows == 0
+
+
+# -- predictions ----------------------------------------------------------------------------------------
+
+
+def test_predictions_are_shown_and_recorded(done, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    served = neighbour(done[0], tmp_path / "p", dialogues=3)
+    project = served.project
+    ids = read_table(project.path(folder.UTTERANCES)).column("utterance_id").to_pylist()
+    table = pa.table(
+        {
+            "utterance_id": ids[::2],
+            "model_version": ["floor-1"] * len(ids[::2]),
+            "score": [0.5] * len(ids[::2]),
+            "sentiment": ["positive"] * len(ids[::2]),
+        }
+    )
+    pq.write_table(table, tmp_path / "predictions.parquet")
+    made = set_up(project, PLAN).round
+    push(project, predictions=tmp_path / "predictions.parquet")
+    exported = served.client.export(served.number(made, "ann"))
+    for task in exported:
+        found = served.predictions(task["id"])
+        shown = [(one["model_version"], one["score"], one["result"]) for one in found]
+        if task["data"]["utterance_id"] in ids[::2]:
+            assert shown == [("floor-1", 0.5, results({"sentiment": "positive"}))]
+        else:
+            assert shown == []
+    served.annotate(made, "ann", by_id)
+    pull(project)
+    for row in read_table(project.path(TABLE)).to_pylist():
+        assert row["prediction_shown"] == ("floor-1" if row["utterance_id"] in ids[::2] else None)
+    wrong = table.set_column(3, "sentiment", pa.array(["splendid"] * table.num_rows))
+    pq.write_table(wrong, tmp_path / "wrong.parquet")
+    with pytest.raises(InputError, match=r"no value of the schema.*splendid"):
+        read_predictions(tmp_path / "wrong.parquet", project.schema)
+
+
+# -- faults ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(client_module, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(pushing, "BATCH", 5)
+
+
+def through(project, served, proxy, timeout=2.0):
+    """A client behind the proxy that counts as the project's own server."""
+    return Client(proxy.url, server.read_credentials(project).token, timeout=timeout, name=OWN)
+
+
+@pytest.mark.parametrize("fault", ["503", "cut before", "cut after", "cut within", "hang"])
+@pytest.mark.parametrize("skip", [0, 2])
+def test_a_push_that_is_cut_ends_with_each_task_once(copied, small_batches, fault, skip):
+    project, served, _, _ = copied
+    name = f"cut-{fault.replace(' ', '-')}-{skip}"
+    made = set_up(project, Plan(name, k=2, condition=Condition.TEXT, seed=4)).round
+    with faulty(served.url) as proxy:
+        proxy.hang = 2.5
+        proxy.rules = [Rule(fault, "POST", "/import", skip=skip, times=2)]
+        done = push(project, name, client=through(project, served, proxy))
+        assert sum(one[2] == fault for one in proxy.seen) == 2
+    assert all(one.new > 0 and one.there == 0 for one in done)
+    for rater, number in made.projects.items():
+        keys = [task["data"]["key"] for task in served.client.tasks(number)]
+        assert len(keys) == len(set(keys)) == next(one.new for one in done if one.rater == rater)
+    assert all(one.new == one.removed == 0 for one in push(project, name))
+
+
+def test_a_push_that_failed_for_good_is_continued_by_the_next(copied, small_batches):
+    project, served, _, _ = copied
+    made = set_up(project, Plan("gives-up", k=2, condition=Condition.TEXT, seed=5)).round
+    with faulty(served.url) as proxy:
+        proxy.rules = [Rule("503", "POST", "/import", skip=3, times=1000)]
+        with pytest.raises(InputError, match="continues where it stopped"):
+            push(project, "gives-up", client=through(project, served, proxy))
+    halfway = sum(len(served.client.tasks(number)) for number in made.projects.values())
+    done = push(project, "gives-up")
+    assert sum(one.there for one in done) == halfway
+    assert all(one.removed == 0 for one in done)
+    assert 0 < halfway < sum(one.there + one.new for one in done)
+    whole = sum(len(served.client.tasks(number)) for number in made.projects.values())
+    assert whole == sum(one.there + one.new for one in done)
+
+
+def test_tasks_that_came_twice_are_removed_but_never_a_rated_one(copied):
+    project, served, _, _ = copied
+    made = set_up(project, Plan("twice", k=2, condition=Condition.TEXT, seed=6)).round
+    push(project, "twice")
+    number = served.number(made, "ann")
+    tasks = served.client.tasks(number)
+    doubles = served.client.import_tasks(number, [{"data": task["data"]} for task in tasks[:4]])
+    with served.log_in("ann") as web:
+        submit(web, number, doubles[0], {"sentiment": "neutral", "sarcasm": "none"})
+        submit(web, number, doubles[1], {"sentiment": "neutral", "sarcasm": "none"})
+        submit(web, number, tasks[1]["id"], {"sentiment": "positive", "sarcasm": "none"})
+    done = {one.rater: one for one in push(project, "twice")}
+    assert done[served.pseudonym("ann")].removed == 3
+    left = {task["id"] for task in served.client.tasks(number)}
+    assert {doubles[0], doubles[1], tasks[1]["id"]} <= left
+    pull(project)
+    rows = [row for row in read_table(project.path(TABLE)).to_pylist() if row["round"] == "twice"]
+    assert Counter(row["status"] for row in rows) == {"submitted": 2, "superseded": 1}
+
+
+@pytest.mark.parametrize("fault", ["503", "cut before", "cut after", "cut within", "hang"])
+def test_a_setup_that_is_cut_makes_nothing_twice(done, tmp_path, small_batches, fault):
+    served = neighbour(done[0], tmp_path / "p", dialogues=3)
+    project = served.project
+    before = len(served.client.projects()), len(served.client.users())
+    with faulty(served.url) as proxy:
+        client = through(project, served, proxy)
+        proxy.hang = 2.5
+        # The answer to a form has no body that could be cut.
+        for part in ("/user/signup/", "/api/projects/")[fault == "cut within" :]:
+            proxy.rules = [Rule(fault, "POST", part, skip=1)]
+            with pytest.raises(InputError):
+                set_up(project, PLAN, client=client)
+        proxy.rules = []
+        made = set_up(project, PLAN, client=client).round
+    assert len(made.projects) == 3
+    assert (len(served.client.projects()), len(served.client.users())) == (before[0] + 3, before[1] + 4)
+    for key in RATERS:
+        with served.log_in(key) as web:
+            assert web.get("/api/current-user/whoami").status_code == 200
+
+
+@pytest.mark.parametrize("fault", ["503", "cut before", "cut within", "hang", "401", "html"])
+def test_a_pull_that_fails_writes_nothing_and_the_next_one_has_all(copied, small_batches, fault):
+    project, served, _, given = copied
+    with faulty(served.url) as proxy:
+        proxy.hang = 2.5
+        proxy.rules = [Rule(fault, "GET", "/export", skip=1, times=1000)]
+        client = through(project, served, proxy)
+        with pytest.raises(InputError):
+            pull(project, client=client)
+        assert not project.has(TABLE)
+        assert not project.has(pulled.INDEX)
+        proxy.rules = [Rule(fault, "GET", "/export", times=2)] if fault not in ("401", "html") else []
+        assert pull(project, client=client).new == sum(map(len, given.values()))
+
+
+def test_a_server_that_is_down(copied):
+    project, _, _, _ = copied
+    down = Client(f"http://127.0.0.1:{free_port()}", "x", name=OWN)
+    for step in (push, pull):
+        with pytest.raises(ServerDown, match="annotation serve"):
+            step(project, client=down)
+
+
+def test_odd_texts_arrive_and_come_back(done, tmp_path):
+    """A lone surrogate cannot stand in Parquet; NUL and 20,000 characters can."""
+    served = neighbour(done[0], tmp_path / "p", dialogues=2)
+    project = served.project
+    from schemas.tables import write_table
+
+    table = read_table(project.path(folder.UTTERANCES))
+    rows = table.to_pylist()
+    rows[0]["text"] = "nul \x00 here"
+    rows[1]["text"] = "字" * 20_000
+    rows[2]["text"] = '<b>&amp; "quotes"</b> \u2028 🙂'
+    write_table(project.path(folder.UTTERANCES), type(table).from_pylist(rows, table.schema), table.schema)
+    made = set_up(project, Plan("odd", k=3, condition=Condition.TEXT)).round
+    push(project)
+    served.annotate(made, "ann", lambda _: {"sentiment": "neutral", "sarcasm": "none"})
+    assert pull(project).new == len(served.client.tasks(served.number(made, "ann")))
+    assert all(one.new == 0 for one in push(project))
+
+
+def test_the_watch_survives_failures_and_ends_on_ctrl_c(copied, monkeypatch):
+    project, served, _, _ = copied
+    told, found = [], []
+
+    def after(one):
+        found.append(one)
+        if len(found) == 2:
+            raise KeyboardInterrupt
+
+    with faulty(served.url) as proxy:
+        monkeypatch.setattr(client_module, "_FIRST_PAUSE", 0.01)
+        monkeypatch.setattr(pulling.Client, "of", classmethod(lambda *_: through(project, served, proxy)))
+        proxy.rules = [Rule("503", times=5)]
+        pulling.watch(project, every=0.05, after=after, tell=told.append)
+    assert [one.wrote for one in found] == [True, False]
+    assert any("trying again" in line for line in told)
+    assert told[-1] == "the watch has ended"
