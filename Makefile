@@ -51,6 +51,7 @@ bench: env
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aggregation.py
 	$(BIN)/python -m benchmarks.sample
+	$(BIN)/python benchmarks/label_studio.py
 
 # Makes the packaged sample anew; needs eSpeak NG.
 sample: env

@@ -31,6 +31,8 @@ _CUES = {
 }
 _IDLE_NOISE = 0.5
 """Standard deviation of the dimensions that hold no cue."""
+_IDLE_STREAM = 3
+"""After the three streams of a dialogue in `script`; NumPy takes [seed, n] for the same seed as [seed, n, 0]."""
 
 
 def mixture(size: int) -> Floats:
@@ -60,7 +62,7 @@ def feature_vectors(utterances: Sequence[Mapping[str, Any]], seed: int) -> dict[
     }
     vectors = {}
     for number, (name, known) in enumerate(cues.items()):
-        rng = np.random.Generator(np.random.PCG64([seed, number]))
+        rng = np.random.Generator(np.random.PCG64([seed, number, _IDLE_STREAM]))
         idle = _IDLE_NOISE * rng.standard_normal((len(known), WIDTH[name] - known.shape[1]))
         vectors[name] = np.hstack([known, idle]) @ mixture(WIDTH[name])
     return vectors

@@ -112,15 +112,17 @@ def _check_arguments(dialogues: int, seed: int, languages: Sequence[str]) -> Non
 @contextmanager
 def _new_project(directory: str | Path) -> Iterator[Project]:
     """Make a project; what is in its folder goes away again when the block fails."""
-    root = Path(directory)
-    was_there = root.is_dir()
-    project = Project.create(root, "affect")  # refuses a folder that holds something
+    root = Path(directory).absolute()
+    added = [one for one in (root, *root.parents) if not one.exists()]  # innermost first
+    project = Project.create(directory, "affect")  # refuses a folder that holds something
     try:
         yield project
     except BaseException:
-        shutil.rmtree(root)
-        if was_there:
-            root.mkdir()
+        # Emptied, not removed and made anew: it may be a link or have permissions of its own.
+        for one in root.iterdir():
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+        for one in added:
+            one.rmdir()
         raise
 
 

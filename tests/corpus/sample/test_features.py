@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from corpus.sample.cues import FACE, VOICE
-from corpus.sample.features import FEATURE_ROWS, WIDTH, mixture
+from corpus.sample.features import FEATURE_ROWS, WIDTH, feature_vectors, mixture
 from corpus.sample.truth_tables import LATENT
 from corpus.sample.world import FAMILIES, INTENTS, POLARITIES
 from schemas.project import UTTERANCES
@@ -53,3 +53,15 @@ def test_cues_are_read_back_from_the_features(as_features):
         at += len(names)
         assert [names[one] for one in shown.argmax(axis=1)] == latent[f"said_{column}"]
         np.testing.assert_allclose(np.sort(shown, axis=1)[:, -2:], [[0, 1]] * len(shown), atol=1e-5)
+
+
+@pytest.mark.parametrize("number", range(len(WIDTH)))
+def test_idle_noise_shares_no_stream_with_a_dialogue(number):
+    """NumPy pads a seed with zeros: [seed, n] would be the stream of the states of dialogue n."""
+    name = list(WIDTH)[number]
+    cues = {"words": [0, 0, 0], "voice": [0.0] * len(VOICE), "face": [0.0] * len(FACE)}
+    unmixed = feature_vectors([cues], 3)[name] @ mixture(WIDTH[name]).T
+    idle = unmixed[0, -10:]
+    for part in range(3):
+        of_dialogue = np.random.Generator(np.random.PCG64([3, number, part])).standard_normal(WIDTH[name])
+        assert not np.isclose(idle[:, None], 0.5 * of_dialogue).any()

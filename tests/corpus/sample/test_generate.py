@@ -136,11 +136,13 @@ def test_a_failed_rendering_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr("corpus.sample.generate.render_episodes", fail)
     (tmp_path / "empty").mkdir()
-    for name in ("empty", "new"):
+    (tmp_path / "link").symlink_to("empty")
+    for name in ("empty", "link", "new", "new/in/new"):
         with pytest.raises(InputError, match="no disk"):
             generate(tmp_path / name, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "link"]
+    assert (tmp_path / "link").is_symlink()
     assert list((tmp_path / "empty").iterdir()) == []
-    assert not (tmp_path / "new").exists()
 
 
 def test_latent_states_agree_with_the_truth(as_features):
