@@ -97,6 +97,23 @@ def _report_import(imported: Imported | None, as_json: bool) -> None:
         console.print("  listed with their original values in reports/quarantine.parquet")
 
 
+@app.command("sample")
+def sample_(
+    directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    dialogues: Annotated[int, typer.Option(help="How many dialogues.")] = 24,
+    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    languages: Annotated[str, typer.Option(help="Languages of the dialogues: zh,en.")] = "zh,en",
+    features_only: Annotated[
+        bool, typer.Option("--features-only", help="Feature vectors in place of recordings: no eSpeak NG.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate a simulated corpus with a known truth: recordings, subtitles, simulated raters."""
+    from corpus.sample.generate import generate
+
+    _report_import(generate(directory, dialogues, seed, languages.split(","), features_only), as_json)
+
+
 @app.command()
 def check(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """Look for defects in the tables; exit status 1 when there are errors."""

@@ -129,3 +129,18 @@ def test_the_sample_from_nothing_to_published(tmp_path: Path) -> None:
     assert sum(map(len, corpus.values())) >= 12
     utterances = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert set(utterances["train"].unique("language")) == {"en", "zh"}
+
+
+def test_a_generated_corpus_through_the_command(tmp_path: Path) -> None:
+    printed = run(
+        "corpus", "sample", "w", "--dialogues", 6, "--seed", 3, "--features-only", "--json", cwd=tmp_path
+    )
+    assert json.loads(printed)["rows_read"] >= 36
+    again = run("corpus", "sample", "w", "--dialogues", 6, cwd=tmp_path, status=2)
+    assert again == ""
+    for arguments in (("--dialogues", 0), ("--languages", "zh,xx"), ("--seed", -1)):
+        run("corpus", "sample", "v", "--features-only", *arguments, cwd=tmp_path, status=2)
+    assert not (tmp_path / "v").exists()
+    for step in (("annotation", "aggregate"), ("corpus", "split"), ("corpus", "build")):
+        run(*step, "--project", "w", cwd=tmp_path)
+    assert "Best possible scores" in (tmp_path / "w" / "dataset" / "README.md").read_text("utf-8")

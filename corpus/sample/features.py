@@ -32,7 +32,7 @@ _CUES = {
 _IDLE_NOISE = 0.5
 """Standard deviation of the dimensions that hold no cue."""
 _IDLE_STREAM = 3
-"""After the three streams of a dialogue in `script`; NumPy takes [seed, n] for the same seed as [seed, n, 0]."""
+"""Comes after the three of a dialogue in `script`: to NumPy, [seed, n] alone is the same as [seed, n, 0]."""
 
 
 def mixture(size: int) -> Floats:
