@@ -115,6 +115,7 @@ def aggregate(
 ) -> None:
     """Decide labels from the ratings and write labels/METHOD.parquet."""
     from annotation.aggregation import decide_project
+    from annotation.ratings import simulated_raters
     from schemas.project import Project
 
     found = Project(project)
@@ -137,6 +138,8 @@ def aggregate(
     console.print(table)
     for note in notes:
         console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
+    if simulated_raters(found)[0]:
+        console.print("SIMULATED RATERS: these labels do not come from people.", style="bold yellow")
     if not changed:
         console.print(UP_TO_DATE)
 
@@ -156,6 +159,8 @@ def raters(
         print_json(report.to_dict())
         return
     console.print(report.table())
+    if any(one.simulated for one in report.raters):
+        console.print("SIMULATED RATERS: these are not people.", style="bold yellow")
     console.print(f"[green]wrote[/] {project / 'reports' / 'raters.html'}", highlight=False, soft_wrap=True)
 
 

@@ -23,11 +23,10 @@ from annotation.agreement.results import number
 from annotation.rater_measures import Comparison, FieldMeasures, compare, measure
 from annotation.rater_report import Pace, RaterMeasures, RaterReport
 from annotation.raters_page import raters_page
-from annotation.ratings import project_ratings, require_ratings
+from annotation.ratings import project_ratings, require_ratings, simulated_raters
 from schemas import project as folder
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
-from schemas.tables import read_table
 
 VERSION = 1
 COMMAND = "annotation raters"
@@ -155,17 +154,11 @@ def project_raters(project: Project) -> RaterReport:
     """
     ratings = project_ratings(project)
     ratings = ratings.filter(pc.not_equal(ratings.column("origin"), ADJUDICATION))
-    simulated: frozenset[str] = frozenset()
-    if project.has(folder.RATERS):
-        attributes = read_table(project.path(folder.RATERS), ["rater", "attributes"]).to_pylist()
-        simulated = frozenset(
-            one["rater"] for one in attributes if dict(one["attributes"]).get("simulated") == "true"
-        )
     return measure_raters(
         ratings,
         project.schema,
         title=project.settings.title or project.settings.name,
-        simulated=simulated,
+        simulated=frozenset(simulated_raters(project)[0]),
         made_from=_made_from(project),
     )
 

@@ -35,6 +35,17 @@ def require_ratings(project: Project) -> list[str]:
     return files
 
 
+def simulated_raters(project: Project) -> tuple[list[str], int]:
+    """Return which raters of a project are simulated, and how many raters there are.
+
+    Whoever shows ratings, or what was made of them, says so.
+    """
+    if not project.has(folder.RATERS):
+        return [], 0
+    raters = read_table(project.path(folder.RATERS), ["rater", "attributes"]).to_pylist()
+    return [one["rater"] for one in raters if dict(one["attributes"]).get("simulated") == "true"], len(raters)
+
+
 def project_ratings(
     project: Project, fields: Iterable[str] | None = None, where: Sequence[str] = ()
 ) -> pa.Table:

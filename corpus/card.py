@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.compute as pc
 import yaml
 
+from annotation.ratings import simulated_raters
 from corpus.sample.bayes import markdown
 from schemas import project as folder
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
@@ -116,12 +117,9 @@ def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
 
 def _simulation(project: Project) -> Iterator[str]:
     """Say plainly which raters are simulated."""
-    if not project.has(folder.RATERS):
-        return
-    attributes = read_table(project.path(folder.RATERS), ["attributes"]).column("attributes").to_pylist()
-    simulated = sum(dict(one).get("simulated") == "true" for one in attributes)
+    simulated, raters = simulated_raters(project)
     if simulated:
-        yield f"> **Simulated:** {simulated} of the {len(attributes)} raters are simulated, not people.\n"
+        yield f"> **Simulated:** {len(simulated)} of the {raters} raters are simulated, not people.\n"
 
 
 def _field(one: Field) -> Iterator[str]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotation import page, pictures
+from annotation.ratings import simulated_raters
 from corpus.checks import Severity, check
 from schemas import project as folder
 from schemas.errors import InputError, Issue
@@ -112,9 +113,9 @@ def report(project: Project, language: str = "en") -> Path:
 
     title = project.settings.title or project.settings.name
     sheet = page.Page(title, language, lead=project.settings.description or say("lead"))
-    simulated, raters = _simulated(project)
+    simulated, raters = simulated_raters(project)
     if simulated:
-        sheet.notice(say("simulated"), say("simulated_why", simulated=simulated, all=raters))
+        sheet.notice(say("simulated"), say("simulated_why", simulated=len(simulated), all=raters))
     sheet.section(say("size"), *_size(project, say))
     if project.label_files():
         name = project.labels_built()
@@ -128,14 +129,6 @@ def report(project: Project, language: str = "en") -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(sheet.html(), "utf-8")
     return project.path(REPORT)
-
-
-def _simulated(project: Project) -> tuple[int, int]:
-    """Return how many of the raters are simulated, and how many there are."""
-    if not project.has(folder.RATERS):
-        return 0, 0
-    attributes = read_table(project.path(folder.RATERS), ["attributes"]).column("attributes").to_pylist()
-    return sum(dict(one).get("simulated") == "true" for one in attributes), len(attributes)
 
 
 def _size(project: Project, say: Say) -> Iterator[Element]:

@@ -26,7 +26,7 @@ from annotation.agreement.ratings_file import read_ratings_file
 from annotation.agreement.reading import Duplicates, parse_field
 from annotation.agreement.source import Source
 from annotation.agreement.subsets import before_adjudication
-from annotation.ratings import project_ratings, require_ratings, select
+from annotation.ratings import project_ratings, require_ratings, select, simulated_raters
 from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, Missing
@@ -140,15 +140,8 @@ def _unanswered(table: pa.Table, field: Field) -> dict[str, int]:
 
 def _simulated(project: Project, ratings: pa.Table) -> tuple[str, ...]:
     """Raters of these ratings who are said to be simulated."""
-    if not project.has(folder.RATERS):
-        return ()
-    raters = read_table(project.path(folder.RATERS), ["rater", "attributes"]).to_pylist()
     here = set(pc.unique(ratings.column("rater")).to_pylist())
-    return tuple(
-        one["rater"]
-        for one in raters
-        if one["rater"] in here and dict(one["attributes"]).get("simulated") == "true"
-    )
+    return tuple(rater for rater in simulated_raters(project)[0] if rater in here)
 
 
 def measure_table(
