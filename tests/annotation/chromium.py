@@ -37,6 +37,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+PATIENCE = 90_000
+"""Milliseconds to wait for what must come; a busy machine is no fault of the page."""
+
+
 class Rater:
     """A person at a browser, whose keys are counted.
 
@@ -48,6 +52,7 @@ class Rater:
 
     def __init__(self, browser: Browser, url: str, email: str, password: str) -> None:
         self.page: Page = browser.new_context(viewport=SCREEN).new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.url = url
         self.keys = self.clicks = 0
         self.page.goto(f"{url}/user/login/")
