@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The main job on the embedded sample. A step whose inputs did not change does nothing.
+# The main job on the packaged sample. A step whose inputs did not change does nothing.
 demo: env
 	@test -f demo/corpus.yaml || $(BIN)/corpus init demo --sample
 	$(BIN)/annotation agreement --project demo
