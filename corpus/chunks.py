@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas import project as folder
 from schemas.errors import InputError, Issue
@@ -42,9 +44,9 @@ class Chunk:
     """Whole dialogues: their utterances with labels, names still in place of codes, and their ratings."""
 
     rows: pa.Table
-    split: np.ndarray
+    split: NDArray[Any]
     ratings: pa.Table | None
-    rating_split: np.ndarray | None
+    rating_split: NDArray[Any] | None
 
 
 class _RowStream:
@@ -137,7 +139,7 @@ def _whole_dialogues(path: Path) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _split_numbers(project: Project, dialogues: pa.Table, splits: pa.Table) -> np.ndarray:
+def _split_numbers(project: Project, dialogues: pa.Table, splits: pa.Table) -> NDArray[Any]:
     """Return the number in `SPLIT_NAMES` of each dialogue's split."""
     names = splits.column("split").take(
         pc.index_in(dialogues.column("dialogue_id"), value_set=splits.column("dialogue_id"))
@@ -156,7 +158,7 @@ def _split_numbers(project: Project, dialogues: pa.Table, splits: pa.Table) -> n
                 lost[0].as_py(),
             )
         )
-    found: np.ndarray = numbers.to_numpy()
+    found: NDArray[Any] = numbers.to_numpy()
     return found
 
 
@@ -194,8 +196,8 @@ def _refuse_leftovers(project: Project, names: Sequence[str], streams: Sequence[
 
 
 def _ratings(
-    streams: Sequence[_RowStream], rows: pa.Table, split: np.ndarray
-) -> tuple[pa.Table | None, np.ndarray | None]:
+    streams: Sequence[_RowStream], rows: pa.Table, split: NDArray[Any]
+) -> tuple[pa.Table | None, NDArray[Any] | None]:
     """Take the ratings of a chunk's utterances from all origins, in utterance order."""
     ids = rows.column("utterance_id")
     found = [piece for stream in streams for piece in stream.take_while_in("utterance_id", ids)]

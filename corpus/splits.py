@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas import project as folder
 from schemas.errors import InputError, Issue
@@ -148,14 +150,14 @@ def _source_splits(dialogues: pa.Table) -> pa.Array:
     return given
 
 
-def _sizes(project: Project, dialogues: pa.Table) -> np.ndarray:
+def _sizes(project: Project, dialogues: pa.Table) -> NDArray[Any]:
     """Return the number of utterances of each dialogue."""
     ids = read_table(project.path(folder.UTTERANCES), ["dialogue_id"]).column("dialogue_id")
     place = pc.index_in(ids, value_set=dialogues.column("dialogue_id")).to_numpy()
     return np.bincount(place, minlength=dialogues.num_rows)
 
 
-def _groups(project: Project, dialogues: pa.Table, by: Unit) -> np.ndarray:
+def _groups(project: Project, dialogues: pa.Table, by: Unit) -> NDArray[Any]:
     """Return for each dialogue the number of the group that it must stay with."""
     if by is Unit.SPEAKER:
         return _speaker_groups(project, dialogues)
@@ -176,7 +178,7 @@ def _groups(project: Project, dialogues: pa.Table, by: Unit) -> np.ndarray:
     return np.asarray(keys.combine_chunks().dictionary_encode().indices)
 
 
-def _speaker_groups(project: Project, dialogues: pa.Table) -> np.ndarray:
+def _speaker_groups(project: Project, dialogues: pa.Table) -> NDArray[Any]:
     """Join dialogues that share a speaker who is somebody in particular."""
     # scipy takes long to import, and only this needs it.
     from scipy.sparse import coo_matrix
@@ -191,11 +193,11 @@ def _speaker_groups(project: Project, dialogues: pa.Table) -> np.ndarray:
     row, column = rows.filter(somebody).to_numpy(), who.filter(somebody).to_numpy()
     size = dialogues.num_rows + len(known)
     joined = coo_matrix((np.ones(len(row)), (row, column + dialogues.num_rows)), shape=(size, size))
-    labels: np.ndarray = connected_components(joined, directed=False)[1][: dialogues.num_rows]
+    labels: NDArray[Any] = connected_components(joined, directed=False)[1][: dialogues.num_rows]
     return labels
 
 
-def assign(groups: np.ndarray, sizes: np.ndarray, ratios: Sequence[float], seed: int) -> list[str]:
+def assign(groups: NDArray[Any], sizes: NDArray[Any], ratios: Sequence[float], seed: int) -> list[str]:
     """Assign groups of dialogues to splits.
 
     Groups are shuffled, then each goes to the split that lacks most of its share; large groups go first, so

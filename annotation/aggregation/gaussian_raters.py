@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from annotation.aggregation.estimate import ScoreEstimate, Scores
-from annotation.agreement.patterns import tally
+from annotation.agreement.patterns import Floats, tally
 
 ITERATIONS = 200
 TOLERANCE = 1e-6
@@ -35,9 +35,11 @@ def gaussian_raters(
     items, raters, rater = scores.items, scores.raters, scores.rater
     given = np.bincount(rater, minlength=raters)
     deviation = float(scores.value.std()) if len(scores.value) else 0.0
-    weight, offset, value = np.ones(raters), np.zeros(raters), scores.mean()
+    weight: Floats = np.ones(raters)
+    value = scores.mean()
+    offset: Floats = np.zeros(raters)
     step, converged = 0, deviation == 0.0
-    variance = np.zeros(raters)
+    variance: Floats = np.zeros(raters)
     while step < iterations and not converged:
         step += 1
         rest = scores.value - value[scores.item]

@@ -169,7 +169,7 @@ def _numbers(ratings: Ratings) -> Scored:
     paired = m > 1
     x, y = value[paired], others[paired]
     rows = np.column_stack([np.ones(len(x)), np.abs(x - y), x, y, x**2, y**2, x * y])
-    by_rater = np.zeros((0, rows.shape[1]))
+    by_rater: Floats = np.zeros((0, rows.shape[1]))
     if ratings.rater is not None:
         by_rater = sum_by(rows, ratings.rater[paired], ratings.raters)
     return sum_by(rows, ratings.item[paired], ratings.items), by_rater, 0, Units.of_items(ratings)

@@ -107,7 +107,8 @@ class Disagreement:
     @cached_property
     def shared(self) -> Floats:
         """The within-item distances, each rating paired with the m - 1 others: within / (m - 1)."""
-        return self.within / np.maximum(self.ratings - 1, 1)
+        shared: Floats = self.within / np.maximum(self.ratings - 1, 1)
+        return shared
 
     @property
     def sums(self) -> tuple[float, float, float]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annotation.agreement.confusions import Confusions
 from annotation.agreement.content import ALL_VALUES, Report, rows, shown_measures, titles
@@ -178,7 +180,7 @@ def _matrices(one: FieldReport) -> Iterator[Element]:
         yield _confusion_matrix(one.confusions, np.array(one.confusions.coincidences))
 
 
-def _confusion_matrix(found: Confusions, coincidences: np.ndarray) -> Element:
+def _confusion_matrix(found: Confusions, coincidences: NDArray[Any]) -> Element:
     totals = coincidences.sum(axis=1)
     used = np.flatnonzero(totals)
     shown = np.sort(used[np.argsort(-totals[used], kind="stable")[:MOST_NAMED]])

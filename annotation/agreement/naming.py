@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from annotation.agreement.cells import encode
 from annotation.agreement.patterns import Ints
@@ -47,7 +49,7 @@ def names_of(ratings: Ratings, table: pa.Table, *, item: str, rater: str | None)
     return Names(items, raters, tuple(value_name(ratings, code) for code in range(len(ratings.values))))
 
 
-def answered_rows(column: pa.ChunkedArray, level: Level) -> np.ndarray:
+def answered_rows(column: pa.ChunkedArray, level: Level) -> NDArray[Any]:
     """Rows that hold an answer: not null, blank or, of numbers, not a number; shape (rows,)."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     missing = pc.is_null(column, nan_is_null=pa.types.is_floating(kind))
@@ -58,7 +60,7 @@ def answered_rows(column: pa.ChunkedArray, level: Level) -> np.ndarray:
     return ~np.asarray(missing, dtype=bool)
 
 
-def _ids(column: pa.ChunkedArray, rows: np.ndarray) -> tuple[str, ...]:
+def _ids(column: pa.ChunkedArray, rows: NDArray[Any]) -> tuple[str, ...]:
     """Ids in the order in which reading codes them: that of the dictionary, the used ones only."""
     if pa.types.is_dictionary(column.type):
         column = column.unify_dictionaries()

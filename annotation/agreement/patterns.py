@@ -269,7 +269,7 @@ def distinct_rows(rows: Codes, categories: int, *, inverse: bool = False) -> tup
         return _tally_rows(rows, categories, inverse)
     base = categories + 1
     if _fits(rows, categories, KEY_LIMIT):
-        key = np.empty(len(rows), dtype=np.int64)
+        key: Ints = np.empty(len(rows), dtype=np.int64)
         for start in range(0, len(rows), CHUNK):
             key[start : start + CHUNK] = _pack(rows[start : start + CHUNK], base)
         if not inverse:
@@ -277,10 +277,11 @@ def distinct_rows(rows: Codes, categories: int, *, inverse: bool = False) -> tup
             return _unpack(keys, base, rows.shape[1]), items, None
         keys, of_row, items = np.unique(key, return_inverse=True, return_counts=True)
         return _unpack(keys, base, rows.shape[1]), items, of_row
-    key, largest = np.zeros(len(rows), dtype=np.int64), 1
+    key = np.zeros(len(rows), dtype=np.int64)
+    largest = 1
     for column in rows.T:
         if largest * base >= KEY_LIMIT:
-            key = np.unique(key, return_inverse=True)[1]
+            key = np.unique(key, return_inverse=True)[1].astype(np.int64, copy=False)
             largest = len(rows)
         key = key * base + column + 1
         largest *= base
@@ -313,7 +314,7 @@ def _fits(rows: Codes, categories: int, limit: int) -> bool:
 def _pack(rows: Codes, base: int) -> Ints:
     """One integer a row; a missing label is digit 0, the first column the most significant digit."""
     small = base ** rows.shape[1] < 1 << 31
-    key: Codes = np.zeros(len(rows), dtype=np.int32) if small else np.zeros(len(rows), dtype=np.int64)
+    key: NDArray[Any] = np.zeros(len(rows), dtype=np.int32 if small else np.int64)
     for column in rows.T:
         key *= base
         key += column

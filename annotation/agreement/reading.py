@@ -67,7 +67,7 @@ class Ratings:
         """Numbers of the categories: the values themselves, or ranks 1, 2, .. of names."""
         if self.level in (Level.INTERVAL, Level.RATIO):
             return np.asarray(self.values, dtype=np.float64)
-        return np.arange(1.0, len(self.values) + 1)
+        return np.arange(1, len(self.values) + 1, dtype=np.float64)
 
     @property
     def continuous(self) -> bool:

@@ -26,7 +26,7 @@ from annotation.agreement.ratings_file import read_ratings_file
 from annotation.agreement.reading import Duplicates, parse_field
 from annotation.agreement.source import Source
 from annotation.agreement.subsets import before_adjudication
-from annotation.ratings import project_ratings, require_ratings, select, simulated_raters
+from annotation.ratings import oldest_first, project_ratings, require_ratings, select, simulated_raters
 from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, Missing
@@ -95,7 +95,8 @@ def measure_project(project: Project, options: Options | None = None) -> Report:
     """
     options = options or Options()
     made_from = _made_from(project, options)
-    table = _oldest_first(before_adjudication(project_ratings(project, where=options.where)))
+    table = before_adjudication(project_ratings(project, where=options.where))
+    table = table.take(pa.array(oldest_first(table)))
     about = read_table(project.path(folder.UTTERANCES))
     fields = []
     for field in _watched(project.schema.fields):
@@ -122,13 +123,6 @@ def measure_project(project: Project, options: Options | None = None) -> Report:
         simulated=_simulated(project, table),
         made_from=made_from,
     )
-
-
-def _oldest_first(table: pa.Table) -> pa.Table:
-    """Ratings in the order in which they were given; those without a time first, as they stand."""
-    time = pc.coalesce(table.column("updated"), table.column("created")).cast(pa.int64())
-    moments = pc.fill_null(time, np.iinfo(np.int64).min).to_numpy()
-    return table.take(pa.array(np.argsort(moments, kind="stable")))
 
 
 def _unanswered(table: pa.Table, field: Field) -> dict[str, int]:

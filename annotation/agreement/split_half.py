@@ -140,7 +140,7 @@ class _Halves:
         equal = known & (pair[:, 0] == pair[:, 1])
         if numeric:
             statistic: Statistic | None = interval_statistic(Moments.of_numbers(pair.astype(np.float64)))
-            of_pair = np.arange(len(pair))
+            of_pair: Ints = np.arange(len(pair))
         else:
             statistic, of_pair = _codes(ratings, np.where(known[:, None], pair, MISSING))
         shape = (len(patterns.items), len(pair))

@@ -173,4 +173,5 @@ def _distance_to_others(ratings: Ratings, patterns: Patterns, left: LeftOut) -> 
     own = patterns.category[rest.pattern]
     distance = Metric.of(ratings, patterns).between(own, rest.category)
     total = tally(rest.pattern, rest.count * distance, len(patterns.pattern))
-    return total / np.maximum(patterns.ratings[patterns.pattern] - 1, 1)
+    mean: Floats = total / np.maximum(patterns.ratings[patterns.pattern] - 1, 1)
+    return mean

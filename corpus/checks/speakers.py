@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from corpus.checks.columns import Mask, codes, located, mask, read, row_before, same_as_before
 from corpus.checks.decided import read_labels
@@ -69,7 +71,7 @@ def _speakers(project: Project) -> Iterator[Finding]:
     yield from located("speakers.generic", Severity.INFO, generic, len(generic), what, names)
 
 
-def _sizes(maps: pa.ChunkedArray) -> np.ndarray:
+def _sizes(maps: pa.ChunkedArray) -> NDArray[Any]:
     """Return how many entries each map has; 0 where it is null."""
     pieces = [np.diff(np.asarray(piece.offsets)) * mask(pc.is_valid(piece)) for piece in maps.chunks]
     return np.concatenate([np.zeros(0, dtype=np.int64), *pieces])

@@ -7,11 +7,13 @@ numbering utterances and setting faults apart, happens here once for all formats
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from corpus.importers import labels
 from corpus.importers.cells import NOTHING, condition, normalise_column, parse_column, seconds, split_name
@@ -58,6 +60,7 @@ class Imported:
         rows_ignored: Rows left out on purpose, by reason.
         cells: How many cells were set apart or respelled, by column and reason, with the first of each.
         notes: What people should know.
+        recordings: What was done with each recording of raw material.
     """
 
     source: str
@@ -68,6 +71,7 @@ class Imported:
     rows_ignored: dict[str, int]
     cells: dict[str, int]
     notes: list[str]
+    recordings: list[dict[str, object]] = field(default_factory=list)
 
 
 def assemble(source: Source, schema: LabelSchema) -> Imported:
@@ -80,7 +84,8 @@ def assemble(source: Source, schema: LabelSchema) -> Imported:
     apart = Quarantine(source.name, rows)
     out = _unusable(rows, apart)
     kept = rows.filter(pa.array(~out))
-    quarantine = concat([from_rows(source.quarantine, records.QUARANTINE), *apart.found], records.QUARANTINE)
+    unread = from_rows([*source.quarantine, *source.cells], records.QUARANTINE)
+    quarantine = concat([unread, *apart.found], records.QUARANTINE)
     if not kept.num_rows:
         reasons = Counter(quarantine.column("reason").to_pylist()).most_common()
         why = "".join(f"; {count:,} x {reason}" for reason, count in reasons)
@@ -106,11 +111,12 @@ def assemble(source: Source, schema: LabelSchema) -> Imported:
         source.name,
         tables,
         source.read,
-        _count(kept),
+        _count(kept) + source.merged,
         _count(rows) - _count(kept) + len(source.quarantine),
         source.ignored,
         _summed_up(tables["quarantine"]),
         source.notes,
+        source.account,
     )
 
 
@@ -148,19 +154,19 @@ def _named(rows: pa.Table) -> pa.Table:
     return rows.combine_chunks()
 
 
-def _empty(column: pa.Array) -> np.ndarray:
-    empty: np.ndarray = np.asarray(pc.equal(pc.utf8_trim_whitespace(column.fill_null("")), ""))
+def _empty(column: pa.Array) -> NDArray[Any]:
+    empty: NDArray[Any] = np.asarray(pc.equal(pc.utf8_trim_whitespace(column.fill_null("")), ""))
     return empty
 
 
-def _differs(rows: pa.Table, name: str, leading: np.ndarray) -> np.ndarray:
+def _differs(rows: pa.Table, name: str, leading: NDArray[Any]) -> NDArray[Any]:
     """Say which cells hold something else than that of the leading row."""
     cells = rows.column(name).fill_null("").combine_chunks()
-    other: np.ndarray = np.asarray(pc.not_equal(cells, cells.take(pa.array(leading)))) & ~_empty(cells)
+    other: NDArray[Any] = np.asarray(pc.not_equal(cells, cells.take(pa.array(leading)))) & ~_empty(cells)
     return other
 
 
-def _unusable(rows: pa.Table, quarantine: Quarantine) -> np.ndarray:
+def _unusable(rows: pa.Table, quarantine: Quarantine) -> NDArray[Any]:
     """Set apart rows without identity or text, and ratings of something else than their id says."""
     text = normalise_column(rows.column("text"))
     lacking = {"dialogue_id": _empty(rows.column("dialogue_id"))}
@@ -188,7 +194,7 @@ def _unusable(rows: pa.Table, quarantine: Quarantine) -> np.ndarray:
     return out
 
 
-def _blank(rows: pa.Table) -> np.ndarray:
+def _blank(rows: pa.Table) -> NDArray[Any]:
     """Say which rows hold nothing in any column that says what was said, by whom and how it is labelled."""
     cells = ["dialogue_id", "utterance_id", "speaker", "text", "start", "end"]
     cells += [name for name in rows.column_names if name.startswith(LABEL)]
@@ -198,7 +204,7 @@ def _blank(rows: pa.Table) -> np.ndarray:
     return blank
 
 
-def _first_rows(kept: pa.Table, source: str, rated: bool) -> np.ndarray:
+def _first_rows(kept: pa.Table, source: str, rated: bool) -> NDArray[Any]:
     """Return the row at which each utterance is first seen, by dialogue in order of appearance.
 
     In rating rows an utterance comes once a rater; otherwise a second row of the same id is a fault.
@@ -224,7 +230,7 @@ def _first_rows(kept: pa.Table, source: str, rated: bool) -> np.ndarray:
     return np.asarray(first[np.argsort(number(kept.column("dialogue_id"))[first], kind="stable")])
 
 
-def _parsed(kept: pa.Table, first: np.ndarray, quarantine: Quarantine) -> pa.Table:
+def _parsed(kept: pa.Table, first: NDArray[Any], quarantine: Quarantine) -> pa.Table:
     """Parse times, splits and conditions; note bad cells, and cells that differ within an utterance."""
     leading = first_alike(number(kept.column("utterance_id")))
     own = np.arange(kept.num_rows)
@@ -249,7 +255,7 @@ def _parsed(kept: pa.Table, first: np.ndarray, quarantine: Quarantine) -> pa.Tab
     return kept
 
 
-def _utterances(kept: pa.Table, first: np.ndarray, source: str) -> pa.Table:
+def _utterances(kept: pa.Table, first: NDArray[Any], source: str) -> pa.Table:
     """Make the utterances; those of a dialogue stand together, numbered from 0."""
     rows = kept.take(pa.array(first))
     codes = number(rows.column("dialogue_id"))
@@ -263,7 +269,7 @@ def _utterances(kept: pa.Table, first: np.ndarray, source: str) -> pa.Table:
                 "index": pa.array(index, pa.int32()),
                 "speaker_id": pc.binary_join_element_wise(source, rows.column("speaker"), ":"),
                 "text": normalise_column(rows.column("text")),
-                "text_original": rows.column("text"),
+                "text_original": pc.coalesce(rows.column("text_original"), rows.column("text")),
                 "context_only": rows.column("context_only").fill_null(False),
             }
         )
@@ -272,7 +278,7 @@ def _utterances(kept: pa.Table, first: np.ndarray, source: str) -> pa.Table:
     )
 
 
-def _dialogues(kept: pa.Table, first: np.ndarray, source: str, quarantine: Quarantine) -> pa.Table:
+def _dialogues(kept: pa.Table, first: NDArray[Any], source: str, quarantine: Quarantine) -> pa.Table:
     """Make the dialogues; what is said of a dialogue is taken from its first row."""
     leading = first_alike(number(kept.column("dialogue_id")))
     torn = _differs(kept, "source_split", leading)

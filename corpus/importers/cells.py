@@ -7,10 +7,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas.answers import SET_SEPARATOR, intensity_slots, map_distinct
 from schemas.fields import CategoricalField, Field, IntervalField, Missing, MultilabelField, RelationField
@@ -43,8 +45,8 @@ class Parsed:
     """
 
     values: pa.Array
-    bad: np.ndarray
-    respelled: np.ndarray
+    bad: NDArray[Any]
+    respelled: NDArray[Any]
 
 
 def parse_column(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from corpus.importers.cells import parse_answers, valid_answers
 from corpus.importers.grouping import first_alike, number_jointly
@@ -19,7 +21,7 @@ from schemas.label_schema import LabelSchema
 from schemas.tables import concat, from_rows
 
 
-def rating_rows(rows: pa.Table) -> np.ndarray:
+def rating_rows(rows: pa.Table) -> NDArray[Any]:
     """Say which rows are ratings: those of a named rater, and answers of unknown raters among them.
 
     All False where no rater is known: the labels were published without them.
@@ -98,7 +100,11 @@ def published(kept: pa.Table, answers: Mapping[str, pa.Array], schema: LabelSche
 
 
 def ratings(
-    kept: pa.Table, answers: Mapping[str, pa.Array], schema: LabelSchema, first: np.ndarray, rated: np.ndarray
+    kept: pa.Table,
+    answers: Mapping[str, pa.Array],
+    schema: LabelSchema,
+    first: NDArray[Any],
+    rated: NDArray[Any],
 ) -> pa.Table:
     """Make a row a rating, in utterance order and within an utterance in the order of the file."""
     columns = _answer_columns(answers, schema, pc.fill_null(kept.column("context_only"), False))

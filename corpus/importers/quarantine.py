@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 BLANK = "blank row"
 ROW_SET_APART = "row set apart"
@@ -25,7 +28,7 @@ class Quarantine:
         self.rows = rows
         self.found: list[pa.Table] = []
 
-    def cells(self, name: str, places: np.ndarray, action: str, reason: str, column: str | None) -> None:
+    def cells(self, name: str, places: NDArray[Any], action: str, reason: str, column: str | None) -> None:
         """Note the cells of column ``name`` at ``places``; with ``column`` None, whole rows."""
         where = pa.array(np.flatnonzero(places))
         if not len(where):

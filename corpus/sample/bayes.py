@@ -120,8 +120,8 @@ def bayes_optimal(schema: LabelSchema, dialogues: int = DIALOGUES, seed: int = S
 def _draw(chain: Chain, size: int, rng: np.random.Generator) -> tuple[Ints, dict[str, Floats], Ints]:
     """Draw dialogues: states, log likelihoods by what is seen, lengths; zeros beyond the end of each."""
     lengths = rng.integers(SHORTEST, LONGEST + 1, size)
-    states = np.zeros((size, LONGEST), dtype=np.int64)
-    likelihood = {name: np.zeros((size, LONGEST, STATES)) for name in SEEN}
+    states: Ints = np.zeros((size, LONGEST), dtype=np.int64)
+    likelihood: dict[str, Floats] = {name: np.zeros((size, LONGEST, STATES)) for name in SEEN}
     for place, length in enumerate(lengths.tolist()):
         states[place, :length] = chain.draw(length, rng)
         found = log_likelihood(draw_cues(states[place, :length], rng))

@@ -138,7 +138,8 @@ def _encode(path: Path, episode: Episode, shots: list[_Shot], writer: TableWrite
         audio = file.add_stream("aac", rate=RATE, layout="mono", bit_rate=_AUDIO_BITS, options=_AUDIO)
         for stream in (video, audio):
             stream.codec_context.flags |= av.codec.context.Flags.bitexact
-        waiting, sent, rows = np.zeros(0, np.float32), 0, []
+        waiting: Sound = np.zeros(0, np.float32)
+        sent, rows = 0, []
         for number, (shot, spoken, pose, sound) in enumerate(_frames(episode, shots)):
             points = landmarks(shot.turn.face, pose)
             rows.append(_row(number, shot.turn, spoken, pose, points))

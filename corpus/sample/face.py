@@ -113,7 +113,8 @@ def _lips(smile: float, gap: float) -> Floats:
         # A parabola through both corners; the lips meet there.
         return np.column_stack([share * width, 0.48 + gap / 3 + corner * share**2 + offset * (1 - share**2)])
 
-    top, inner = np.linspace(-1, 1, 7), np.linspace(-0.8, 0.8, 5)
+    top: Floats = np.linspace(-1, 1, 7, dtype=np.float64)
+    inner: Floats = np.linspace(-0.8, 0.8, 5, dtype=np.float64)
     low = top[1:-1][::-1]
     return np.concatenate(
         [

@@ -15,14 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from corpus.features.table import RECIPE, VECTORS, part_path
 from corpus.sample.cues import FACE, FACE_NOISE, VOICE, VOICE_NOISE
 from corpus.sample.world import FAMILIES, INTENTS, POLARITIES, Floats
-from schemas.tables import Provenance, TableWriter
+from schemas.tables import Provenance, write_table
 
-FEATURE_ROWS = pa.schema(
-    [pa.field("utterance_id", pa.string(), nullable=False), pa.field("features", pa.list_(pa.float32()))]
-)
-"""A row an utterance, in the order of the utterances."""
 WIDTH = {"text": 32, "audio": 16, "video": 16}
 _CUES = {
     "text": [*POLARITIES, *FAMILIES, *INTENTS],
@@ -80,8 +77,8 @@ def write_features(
         values = pa.array(table.astype(np.float32).ravel())
         offsets = pa.array(np.arange(len(table) + 1, dtype=np.int32) * table.shape[1])
         column = pa.ListArray.from_arrays(offsets, values)
-        with TableWriter(folder / name / "part-00000.parquet", FEATURE_ROWS, provenance) as writer:
-            writer.write(pa.table({"utterance_id": pa.array(ids, pa.string()), "features": column}))
+        rows = pa.table([pa.array(ids, pa.string()), column, pa.nulls(len(ids), pa.string())], VECTORS.names)
+        write_table(part_path(folder / name, 0), rows, VECTORS, provenance)
         recipe = {
             "name": name,
             "version": 1,
@@ -92,4 +89,4 @@ def write_features(
             "noise": {"audio": VOICE_NOISE, "video": FACE_NOISE}.get(name),
             "mixture": "cues, then idle noise, times the orthonormal discrete cosine transform",
         }
-        (folder / name / "recipe.json").write_text(json.dumps(recipe, indent=1), "utf-8")
+        (folder / name / RECIPE).write_text(json.dumps(recipe, indent=1), "utf-8")

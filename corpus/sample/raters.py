@@ -303,7 +303,7 @@ def _session(rater: Rater, truths: Sequence[Answers], schema: LabelSchema, seed:
         {"item": item, "rater": rater.name, "seconds": round(usual * (0.5 + uniform), 1)}
         for item, uniform in enumerate(random_stream(seed, rater.name).random(len(truths)).tolist())
     ]
-    guesses = np.linspace(rater.guess_start, rater.guess_end, len(truths))
+    guesses: Floats = np.linspace(rater.guess_start, rater.guess_end, len(truths), dtype=np.float64)
     # A relation is asked where the rater's own answers to its parts say so: those come first.
     for field in sorted(schema.fields, key=lambda one: isinstance(one, RelationField)):
         rng = random_stream(seed, rater.name, field.name)

@@ -80,7 +80,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 def python() -> Path:
     """Return the Python of an environment with Label Studio."""
     try:
-        return installed() / "bin" / "python"
+        return installed()
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         unavailable("the workflow with a real Label Studio", error)
 
@@ -122,7 +122,7 @@ class Served:
 
     def predictions(self, task: int) -> list[dict[str, Any]]:
         """Return the predictions of a task, oldest first; exports hold their numbers alone."""
-        found = self.client._read(f"/api/tasks/{task}/")["predictions"]
+        found = self.client.sdk.tasks.get(str(task)).model_dump(mode="json")["predictions"]
         return sorted(found, key=lambda one: one["id"])
 
     def pseudonym(self, key: str) -> str:

@@ -79,14 +79,12 @@ def test_only_media_and_clips_are_served_and_only_to_those_who_logged_in(served)
     for name in server.MEDIA:
         client.show_files(number, str(shown / name))
         client.show_files(number, str(shown / name))
-    assert len(client._read("/api/storages/localfiles", project=number)) == 2
-    found = client._web.get("/data/local-files/", params={"d": "clips/a b.wav"})
+    assert len(client.sdk.import_storage.local.list(project=number)) == 2
+    files = f"{served.url}/data/local-files/"
+    key = {"Authorization": f"Token {server.read_credentials(project).token}"}
+    found = httpx.get(files, params={"d": "clips/a b.wav"}, headers=key)
     assert (found.status_code, found.content) == (200, b"RIFF-not-really")
-    assert httpx.get(f"{served.url}/data/local-files/", params={"d": "clips/a b.wav"}).status_code in (
-        302,
-        401,
-        403,
-    )
+    assert httpx.get(files, params={"d": "clips/a b.wav"}).status_code in (302, 401, 403)
     for name in (
         "../credentials.private.json",
         "clips/../../credentials.private.json",
@@ -94,7 +92,7 @@ def test_only_media_and_clips_are_served_and_only_to_those_who_logged_in(served)
         "/etc/passwd",
         "media/../../data/label_studio.sqlite3",
     ):
-        assert client._web.get("/data/local-files/", params={"d": name}).status_code >= 400
+        assert httpx.get(files, params={"d": name}, headers=key).status_code >= 400
     with pytest.raises(InputError, match="subdirectory"):
         client.show_files(number, str(project.root / "private"))
 

@@ -280,10 +280,10 @@ def test_edits_skips_duplicates_deletions_and_strangers(done, tmp_path):
         assert (found.new, found.skipped, found.drafts) == (7, 1, 1)
 
         ann.patch(f"/api/annotations/{first[0]['id']}/", json={"result": results(other), "lead_time": 20.0})
-        client._send("PATCH", f"/api/annotations/{first[1]['id']}/", json={"result": results(other)})
+        client.sdk.annotations.update(first[1]["id"], result=results(other))
         submit(ann, number, tasks[2]["id"], other)
         submit(bo, number, tasks[3]["id"], other)
-        client._send("DELETE", f"/api/annotations/{first[4]['id']}/")
+        client.sdk.annotations.delete(first[4]["id"])
         client.delete_task(tasks[5]["id"])
         found = pull(project)
     assert (found.new, found.changed, found.withdrawn, found.kept) == (2, 2, 1, 1)
@@ -321,7 +321,7 @@ def test_edits_skips_duplicates_deletions_and_strangers(done, tmp_path):
     assert sum(row["status"] == "submitted" for row in rows) == 7
 
     # A whole project that is gone takes nothing with it.
-    client._send("DELETE", f"/api/projects/{number}/")
+    client.sdk.projects.delete(number)
     before = len(rows)
     found = pull(project)
     assert found.kept == 8
