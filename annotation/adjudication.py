@@ -43,6 +43,7 @@ from annotation.tasks import Dialogue, read_dialogues, utterance_task
 from annotation.workflow import make_accounts, make_project, project_mark, show_media, silent
 from schemas import records
 from schemas.errors import InputError
+from schemas.fields import CategoricalField, Field
 from schemas.label_schema import LabelSchema
 from schemas.project import SCHEMA, Project
 from schemas.records import Condition, Context, RatingStatus, has_intensity
@@ -196,7 +197,8 @@ def _sheet(schema: LabelSchema, person: Person, condition: Condition) -> Sheet:
 def adjudication_config(schema: LabelSchema, sheet: Sheet) -> str:
     """Return the page of an adjudicator: that of the raters, with a box for a comment."""
     page = fromstring(labeling_config(schema, sheet))  # noqa: S314 - written a moment ago
-    box = SubElement(page, "View")
+    right = next(one for one in page.iter("View") if one.get("className") == "right")
+    box = SubElement(right, "View")
     box.append(Element("Header", value=_WHY[sheet.language], size="6"))
     box.append(
         Element("TextArea", name=COMMENT, toName="utterance", rows="2", maxSubmissions="1", editable="true")
@@ -239,7 +241,7 @@ def answers_html(ratings: Sequence[Mapping[str, Any]], schema: LabelSchema, lang
     head = element("tr", element("th"), *(element("th", _who(row)) for row in ratings))
     lines = []
     for one in schema:
-        cells = [_cell(row, one.name, has_intensity(one)) for row in ratings]
+        cells = [_cell(row, one, language) for row in ratings]
         mark = "b" if len(set(cells)) > 1 else "span"
         lines.append(
             element(
@@ -253,16 +255,25 @@ def answers_html(ratings: Sequence[Mapping[str, Any]], schema: LabelSchema, lang
     return tostring(shown, encoding="unicode", method="html")
 
 
-def _cell(row: Mapping[str, Any], name: str, strong: bool) -> str:
-    value = row[name]
+def _cell(row: Mapping[str, Any], one: Field, language: str) -> str:
+    """Write an answer as the page's buttons word it."""
+    value = row[one.name]
     if value is None:
-        return f"({row[f'{name}_missing']})"
+        return f"({row[f'{one.name}_missing']})"
+    wordings = (
+        {each.name: each.title.get(language) for each in one.values}
+        if isinstance(one, CategoricalField)
+        else {}
+    )
     if isinstance(value, list):
-        slots = [one for one in (row.get(f"{name}_intensity") or ()) if one] if strong else []
-        if len(slots) == len(value):
-            value = [f"{one} {strength}" for one, strength in zip(value, slots, strict=True)]
-        return ", ".join(value) or "[]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        names = [wordings.get(name, name) for name in value]
+        slots = (
+            [each for each in (row.get(f"{one.name}_intensity") or ()) if each] if has_intensity(one) else []
+        )
+        if len(slots) == len(names):
+            names = [f"{name} {strength}" for name, strength in zip(names, slots, strict=True)]
+        return ", ".join(names) or "[]"
+    return f"{value:g}" if isinstance(value, float) else str(wordings.get(value, value))
 
 
 def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell = silent) -> Decided:

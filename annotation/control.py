@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from functools import cached_property
 
 FLAGS = "page--flags"
 PLAIN = "page--plain"
@@ -66,6 +67,10 @@ class Condition:
     aliases: tuple[str, ...]
     selected: bool = True
 
+    def holds(self, selections: Mapping[str, Sequence[str]]) -> bool:
+        """Say whether it holds, given the selections of the controls that are shown."""
+        return any(alias in self.aliases for alias in selections.get(self.control, ())) == self.selected
+
     def negated(self) -> Condition:
         """Return the opposite condition."""
         return replace(self, selected=not self.selected)
@@ -102,6 +107,11 @@ class Control:
         """Whether nobody sees it."""
         return self.role in (Role.NEEDED, Role.PLAIN)
 
+    @cached_property
+    def by_alias(self) -> dict[str, Choice]:
+        """Its buttons by their aliases."""
+        return {choice.alias: choice for choice in self.choices}
+
     def answering(self, answers: Iterable[object]) -> tuple[str, ...]:
         """Return the aliases of the choices that have these answers."""
         wanted = set(answers)
@@ -125,10 +135,6 @@ def shown(controls: Iterable[Control], selections: Mapping[str, Sequence[str]]) 
     """
     kept: dict[str, Sequence[str]] = {}
     for control in controls:
-        visible = all(
-            bool(set(condition.aliases) & set(kept.get(condition.control, ()))) == condition.selected
-            for condition in control.conditions
-        )
-        if visible and control.name in selections:
+        if control.name in selections and all(condition.holds(kept) for condition in control.conditions):
             kept[control.name] = selections[control.name]
     return kept

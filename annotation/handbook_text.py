@@ -69,9 +69,12 @@ PAGE_TEXT: tuple[Text, ...] = (
     Text(
         "On the left: the clip, what was said before (or the whole dialogue), and in the blue frame the "
         "utterance that you rate. On the right: a line of buttons for each question. Every button shows "
-        "its key in brackets; the mouse works too. Rest the mouse on a button to read what it means.",
+        "its key in brackets; the mouse works too. Rest the mouse on a button to read what it means. An "
+        "orange bar marks a question that is still open: on the page of a dialogue, look for bars before you "
+        "go to the next turn.",
         "左边是片段、上文（或整段对话），蓝框里是要标的那句话。右边每个问题一行按钮。每个按钮的方括号里是"
-        "它的按键，也可以用鼠标。把鼠标停在按钮上可以看到它的含义。",
+        "它的按键，也可以用鼠标。把鼠标停在按钮上可以看到它的含义。橙色竖条表示该题还没有回答；在整段对话的页面"
+        "上，转到下一句之前请先看看有没有竖条。",
     ),
     Text(
         "A key pressed twice takes the answer back. Capital and small letters are the same key; “shift+4” "

@@ -114,14 +114,15 @@ def push(
     project: ProjectOption = Path(),
     round_name: Annotated[str | None, typer.Option("--round", help="By default every round.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="A table of pre-annotations.")] = None,
+    zone: Annotated[str, typer.Option(help="Time zone of the raters' days, for daily_limit.")] = "UTC",
     as_json: JsonOption = False,
 ) -> None:
-    """Push the tasks that a server lacks."""
+    """Push the tasks that a server lacks; of a round with a daily_limit one day's work."""
     from annotation.pushing import push as push_tasks
     from annotation.workflow_text import push_lines
     from schemas.project import Project
 
-    found = push_tasks(Project(project), round_name, predictions=predictions, tell=_tell)
+    found = push_tasks(Project(project), round_name, predictions=predictions, zone=zone, tell=_tell)
     if as_json:
         print_json([dataclasses.asdict(one) for one in found])
         return
@@ -156,6 +157,30 @@ def pull(
         print_json(dataclasses.asdict(pulled))
         return
     _say(pull_lines(pulled))
+
+
+def qualify(
+    project: ProjectOption = Path(),
+    override: Annotated[
+        str | None, typer.Option(metavar="RATER", help="Let a rater into main rounds all the same.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="With --override: the reason, which is recorded.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Score the training rounds against the answer key, and give raters feedback."""
+    from annotation import qualification, qualification_report
+    from schemas.project import Project
+
+    found = Project(project)
+    if override is not None:
+        made = qualification.override(found, override, why)
+        _tell(f"{made.rater} may rate: recorded in {qualification.STATE}")
+    report = qualification_report.qualify(found, tell=_tell)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    console.print(report.table())
+    _say(report.lines())
 
 
 def status(
@@ -220,6 +245,6 @@ def adjudicate_pull(project: ProjectOption = Path(), as_json: JsonOption = False
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file to ``annotation``, in the order in which they are used."""
-    for command in (serve, setup, push, pull, status):
+    for command in (serve, setup, push, pull, qualify, status):
         app.command()(command)
     app.add_typer(adjudicate, name="adjudicate")

@@ -54,13 +54,11 @@ def utterance_config(schema: LabelSchema, condition: Modality, context: Context,
     if condition is not Modality.TEXT:
         left.append(_player("media", condition, "0"))
     full = context is Context.FULL
-    box = _add(left, "View", className="ctx past half" if full else "ctx past")
+    box = _add(left, "View", className="ctx past")
     _add(box, "HyperText", name="said", value="$context", inline="true")
     _add(_add(left, "View", className="cur"), "Text", name="utterance", value="$text")
     if full:
-        _add(
-            _add(left, "View", className="ctx half"), "HyperText", name="after", value="$later", inline="true"
-        )
+        _add(_add(left, "View", className="ctx"), "HyperText", name="after", value="$later", inline="true")
     _fill(right, schema, controls, language, "utterance", per_region=False)
     return _written(page)
 
@@ -75,13 +73,20 @@ def dialogue_config(schema: LabelSchema, condition: Modality, language: str, tur
     controls = page_controls(schema, language)
     keys = [hotkeys.NEXT_TURN] + ([hotkeys.PLAY] if condition is not Modality.TEXT else [])
     page, left, right = _page(language, controls, keys)
+    # Label Studio lists regions from the last to the first.
+    style = page.find("Style")
+    if style is not None and style.text is not None:
+        style.text += "".join(
+            f'.lsf-keypoints[data-id="{turn_label(number)}"]{{order:{number}}}'
+            for number in range(1, turns + 1)
+        )
     target, labels = {
         Modality.TEXT: ("transcript", "Labels"),
         Modality.AUDIO: ("media", "Labels"),
     }.get(condition, ("media", "TimelineLabels"))
     if condition is Modality.TEXT:
         # The transcript itself carries the regions, so it is one text and not HTML.
-        box = _add(left, "View", className="ctx tall")
+        box = _add(left, "View", className="ctx")
         _add(box, "Text", name="transcript", value="$transcript")
     else:
         left.append(_player("media", condition, "40"))
@@ -111,6 +116,10 @@ def turn_column(number: int) -> str:
     return f"turn_{number:02d}"
 
 
+_ROW_CLASSES = {Role.VALUE: "f open", Role.ALONE: "f set"}
+"""Rows that are marked while their question is open; of a set, the row and the one after it answer it."""
+
+
 # -- parts ------------------------------------------------------------------------------------------------
 
 
@@ -135,7 +144,7 @@ def _player(name: str, condition: Modality, timeline: str) -> Element:
     player = {
         "name": name,
         "value": f"${name}",
-        "height": "180",
+        "height": "216",
         "timelineHeight": timeline,
         "frameRate": "$fps",
     }
@@ -151,7 +160,7 @@ def _page(
     page = Element("View")
     SubElement(page, "Style").text = (files("annotation") / "labeling_page.css").read_text("utf-8")
     columns = _add(page, "View", className="g")
-    left, right = _add(columns, "View"), _add(columns, "View")
+    left, right = (_add(columns, "View", className=name) for name in ("left", "right"))
     names = {hotkeys.PLAY: "play", hotkeys.NEXT_TURN: "next"}
     explained = [(key, names[key]) for key in keys]
     if any(control.role is Role.PLAIN for control in controls):
@@ -193,7 +202,7 @@ def _fill(
             box = _nested(parent, control.conditions)
             if isinstance(field, RelationField) and field.question:
                 _heading(box, field.question.get(language), "note ask")
-            row = _add(box, "View", className="f")
+            row = _add(box, "View", className=_ROW_CLASSES.get(control.role, "f"))
             _heading(row, control.title)
             row.append(_choices(control, language, target, per_region))
             if isinstance(field, IntervalField) and field.anchors:

@@ -12,6 +12,9 @@ from typing import Any
 
 from annotation.control import Control, Role, Special, shown
 from annotation.controls import page_controls
+from annotation.pulled import PREDICTION_SHOWN
+from annotation.sheet import Design
+from annotation.tasks import Task
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, IntervalField, Missing, MultilabelField
 from schemas.label_schema import LabelSchema
@@ -41,6 +44,48 @@ class Prediction:
         """Return the prediction as a task of the utterance design holds it."""
         part = {"model_version": self.model_version, "result": written(self.answers, schema)}
         return part if self.score is None else {**part, "score": self.score}
+
+
+def predicted(task: Task, predictions: Mapping[str, Prediction], schema: LabelSchema) -> Task:
+    """Return a task with what a model says of its utterances, filled in on its page.
+
+    The task remembers which model was shown, for a dialogue turn by turn, so that its ratings can say so. In
+    a dialogue the answers join the regions of their turns, since Label Studio starts from one prediction
+    only; its score is the mean over the turns that have one.
+
+    Args:
+        task: A task, as `tasks` makes it.
+        predictions: Predictions by utterance; those of other utterances have no part.
+        schema: The schema that the page was made from.
+    """
+    data = task["data"]
+    if data["design"] != Design.DIALOGUE:
+        one = predictions.get(data["utterance_id"])
+        if one is None:
+            return task
+        data = {**data, PREDICTION_SHOWN: one.model_version}
+        return {**task, "data": data, "predictions": [one.task_part(schema)]}
+    found = {name: predictions[name] for name in data["turns"] if name in predictions}
+    if not found:
+        return task
+    [turns] = task["predictions"]
+    regions = dict(zip(data["turns"], turns["result"], strict=True))
+    answers = [
+        {**result, "id": regions[name]["id"], "to_name": regions[name]["to_name"],
+         "value": {**_span(regions[name]), **result["value"]}}
+        for name, one in found.items()
+        for result in written(one.answers, schema)
+    ]  # fmt: skip
+    part = {**turns, "result": [*turns["result"], *answers]}
+    if scores := [one.score for one in found.values() if one.score is not None]:
+        part["score"] = sum(scores) / len(scores)
+    shown_first = {name: one.model_version for name, one in found.items()}
+    return {**task, "data": {**data, PREDICTION_SHOWN: shown_first}, "predictions": [part]}
+
+
+def _span(region: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where a region lies, without its label."""
+    return {name: value for name, value in region["value"].items() if not name.endswith("labels")}
 
 
 def read_predictions(path: Path, schema: LabelSchema) -> dict[str, Prediction]:

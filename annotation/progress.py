@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from annotation.aggregation.answers import Answers, Rows, read_answers
 from annotation.aggregation.project import ADJUDICATION
@@ -23,10 +24,11 @@ from annotation.agreement.reading import read_ratings
 from annotation.page import NO_VALUE, Column, Page, element, number, percent, table, text_in
 from annotation.pulled import Index, read_index
 from annotation.pushing import Clips
+from annotation.qualification import control_scores
 from annotation.rater_measures import compare
 from annotation.raters import measure_raters
 from annotation.ratings import project_ratings
-from annotation.rounds import REPEAT, Round, read_rounds
+from annotation.rounds import REPEAT, TRAINING, Round, read_rounds
 from annotation.tasks import read_dialogues
 from annotation.timesheet import works
 from schemas import project as folder
@@ -104,6 +106,27 @@ class FieldProgress:
 
 
 @dataclass(frozen=True)
+class ControlProgress:
+    """One rater's answers to the control items of one round, in one field.
+
+    Attributes:
+        round: The round.
+        rater: The pseudonym.
+        field: The field.
+        items: Control items that the rater has answered.
+        same: How many of the answers are the known ones.
+        score: The measure of `annotation.key_scores`; None where it does not exist.
+    """
+
+    round: str
+    rater: str
+    field: str
+    items: int
+    same: int
+    score: float | None
+
+
+@dataclass(frozen=True)
 class Confused:
     """Two values that raters confuse with each other.
 
@@ -133,11 +156,12 @@ class Status:
     fields: tuple[FieldProgress, ...]
     confused: tuple[Confused, ...]
     languages: Mapping[str, str | None] = field(default_factory=dict)
+    control: tuple[ControlProgress, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; numbers that do not exist are null."""
         known = asdict(self)
-        return {name: known[name] for name in ("title", "raters", "fields", "confused")}
+        return {name: known[name] for name in ("title", "raters", "fields", "control", "confused")}
 
 
 def project_status(project: Project, zone: str = "UTC") -> Status:
@@ -160,16 +184,24 @@ def project_status(project: Project, zone: str = "UTC") -> Status:
     languages = {one["utterance_id"]: one["language"] for one in utterances}
     fields: tuple[FieldProgress, ...] = ()
     confused: tuple[Confused, ...] = ()
-    if table.num_rows:
+    ratings = records.annotations_schema(project.schema).empty_table()
+    if project.annotation_files():
         ratings = project_ratings(project)
         ratings = ratings.filter(pc.not_equal(ratings.column("origin"), ADJUDICATION))
         ratings = _one_a_rater(ratings)
+    if ratings.num_rows:
         fields = tuple(field_progress(ratings, project.schema, zone))
         clips = Clips(project)
         confused = tuple(
             found for one in project.schema for found in most_confused(ratings, one, texts, clips)
         )
-    return Status(project.settings.title or project.settings.name, progress, fields, confused, languages)
+    control = tuple(
+        ControlProgress(round_, rater, name, one.items, one.same, one.value)
+        for (round_, rater), found in control_scores(project).items()
+        for name, one in found.items()
+    )
+    title = project.settings.title or project.settings.name
+    return Status(title, progress, fields, confused, languages, control)
 
 
 def write_status(project: Project, zone: str = "UTC") -> Status:
@@ -187,8 +219,9 @@ def _json(status: Status) -> str:
 
 
 def _all_ratings(project: Project) -> pa.Table:
-    """Return the rows of all rating tables but those of adjudicators, skipped and superseded ones too."""
+    """Return the rows of all rating tables but those of adjudicators, with training, skipped, superseded."""
     names = [name for name in project.annotation_files() if not name.endswith(f"/{ADJUDICATION}.parquet")]
+    names += [TRAINING] if project.has(TRAINING) else []
     columns = ["rater", "round", "utterance_id", "status", "created", "updated", "seconds"]
     arrow = records.annotations_schema(project.schema)
     arrow = pa.schema([arrow.field(name) for name in columns])
@@ -271,7 +304,7 @@ def field_progress(ratings: pa.Table, schema: LabelSchema, zone: str = "UTC") ->
             )
 
 
-def _halves(ratings: pa.Table, zone: str) -> np.ndarray:
+def _halves(ratings: pa.Table, zone: str) -> NDArray[Any]:
     """Return for each row 1 in the first half of its sitting, 2 in the second, 0 where that is not known."""
     done = works(ratings, zone)
     longest: dict[tuple[object, ...], int] = {}
@@ -286,13 +319,13 @@ def _halves(ratings: pa.Table, zone: str) -> np.ndarray:
     return np.array([half.get(pair, 0) for pair in pairs])
 
 
-def _tiring(closeness: np.ndarray, half: np.ndarray) -> float | None:
+def _tiring(closeness: NDArray[Any], half: NDArray[Any]) -> float | None:
     known = np.isfinite(closeness)
     first, second = closeness[known & (half == 1)], closeness[known & (half == 2)]
     return float(second.mean() - first.mean()) if len(first) and len(second) else None
 
 
-def _longest_run(answers: Answers, mine: np.ndarray, ratings: pa.Table) -> tuple[str, int, float]:
+def _longest_run(answers: Answers, mine: NDArray[Any], ratings: pa.Table) -> tuple[str, int, float]:
     """Return the longest run of one answer of a rater, and how likely chance makes one as long.
 
     Chance: each answer is drawn as the other raters answer the same utterances.
@@ -369,6 +402,21 @@ def status_page(status: Status) -> str:
             note=_FIELD_NOTE,
         ),
     )
+    if status.control:
+        page.section(
+            "Control items",
+            table(
+                "Answers to items whose answers are known",
+                [
+                    Column("rater"),
+                    Column("round"),
+                    Column("field"),
+                    *(Column(name, numeric=True) for name in _CONTROL_HEAD[3:]),
+                ],
+                [_control_row(one) for one in status.control],
+                note="Score: 1 is the key, 0 is answering without looking; few items say little.",
+            ),
+        )
     page.section(
         "Definitions that are confused most",
         table(
@@ -409,6 +457,12 @@ _FIELD_NOTE = (
 )
 _FIELD_HEAD = ("rater", "field", "answers", "agreement", "drift", "tiring", "longest run")
 
+_CONTROL_HEAD = ("rater", "round", "field", "items", "same as the key", "score")
+
+
+def _control_row(one: ControlProgress) -> tuple[str | int | float | None, ...]:
+    return one.rater, one.round, one.field, one.items, one.same, one.score
+
 
 def _progress_row(one: RaterProgress) -> tuple[str | int | float | None, ...]:
     share = percent(one.done / one.assigned, 0) if one.assigned else None
@@ -431,6 +485,7 @@ def status_tables(status: Status) -> list[Any]:
     faces: tuple[tuple[str, Sequence[str], list[tuple[Any, ...]]], ...] = (
         ("Progress", _HEAD, [_progress_row(one) for one in status.raters]),
         ("Raters against the others", _FIELD_HEAD, [_field_row(one) for one in status.fields]),
+        ("Control items", _CONTROL_HEAD, [_control_row(one) for one in status.control]),
         (
             "Confused most",
             ("field", "values", "count", "× chance", "look at"),
@@ -442,6 +497,8 @@ def status_tables(status: Status) -> list[Any]:
         ),
     )  # fmt: skip
     for title, head, rows in faces:
+        if not rows and head is _CONTROL_HEAD:
+            continue
         made = Table(title=title)
         for place, name in enumerate(head):
             made.add_column(name, justify="left" if place < 2 else "right")

@@ -8,9 +8,10 @@ index says what is known of each annotation, so that a pull that finds nothing n
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ FOLDER = "private/pulled"
 INDEX = f"{FOLDER}/index.json"
 
 PREDICTION_SHOWN = "prediction_shown"
-"""Where a task says which model's prediction it was pushed with."""
+"""Where a task says which model's prediction it was pushed with; in a dialogue, of each turn."""
 
 Json = dict[str, Any]
 
@@ -67,6 +68,7 @@ class Index:
         files: How many files the journal has.
         made_from: What the table of ratings was made from besides the journal.
         seen: Of each project (``ROUND|RATER``): the moment up to which all changes were seen.
+        recent: Of each project: when the tasks that changed after that moment, and were seen, had changed.
         surplus: Of each project: annotations that the server counts and does not export.
         drafts: Of each project: tasks with a draft.
         annotations: The annotations by their unique id.
@@ -75,6 +77,7 @@ class Index:
     files: int = 0
     made_from: str = ""
     seen: dict[str, str] = field(default_factory=dict)
+    recent: dict[str, dict[str, str]] = field(default_factory=dict)
     surplus: dict[str, int] = field(default_factory=dict)
     drafts: dict[str, int] = field(default_factory=dict)
     annotations: dict[str, Known] = field(default_factory=dict)
@@ -106,6 +109,13 @@ def name_of(annotation: Mapping[str, Any]) -> str:
 def moment(text: str) -> str:
     """Write a moment so that texts sort as moments do."""
     return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def prediction_shown(data: Mapping[str, Any], utterance: str) -> str | None:
+    """Return which model's prediction of an utterance its task was pushed with; None for none."""
+    shown = data.get(PREDICTION_SHOWN)
+    found = shown.get(utterance) if isinstance(shown, Mapping) else shown
+    return found if isinstance(found, str) else None
 
 
 def slot(round_: str, owner: str) -> str:
@@ -146,18 +156,37 @@ def record(known: Known, annotation: Mapping[str, Any], data: Mapping[str, Any])
     return {**place, "data": kept, "annotation": dict(annotation)}
 
 
-def write_journal(staging: Path, index: Index, records: list[Json]) -> None:
-    """Add records to the journal and write the index, in a project's staging folder."""
-    if records:
+class News:
+    """Versions of annotations that the journal lacks, packed as they come: unpacked, many fill the memory."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._packed = io.BytesIO()
+        packing = gzip.GzipFile(fileobj=self._packed, mode="wb", compresslevel=3, mtime=0)
+        self._file = io.BufferedWriter(packing, 1 << 20)
+
+    def add(self, one: Json) -> None:
+        """Add a version of an annotation, as `record` returns it."""
+        self.count += 1
+        self._file.write(json.dumps(one, separators=(",", ":")).encode() + b"\n")
+
+    def packed(self) -> bytes:
+        """Return the file of the journal that holds them; nothing can be added any more."""
+        self._file.close()
+        return self._packed.getvalue()
+
+
+def write_journal(staging: Path, index: Index, news: News) -> None:
+    """Add news to the journal and write the index, in a project's staging folder."""
+    (staging / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if news.count:
         index.files += 1
         path = staging / FOLDER / f"{index.files:06d}.jsonl.gz"
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lines = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in records)
-        path.write_bytes(gzip.compress(lines.encode(), compresslevel=3, mtime=0))
+        path.write_bytes(news.packed())
         path.chmod(0o600)
     path = staging / INDEX
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(index), separators=(",", ":")), "utf-8")
+    known = {name: vars(one) for name, one in index.annotations.items()}
+    path.write_text(json.dumps({**vars(index), "annotations": known}, separators=(",", ":")), "utf-8")
     path.chmod(0o600)
 
 

@@ -14,17 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotation.client import Json
-from annotation.pulled import PREDICTION_SHOWN, Index, moment, name_of, read_journal, write_journal
-from annotation.results import read_annotation
+from annotation.pulled import Index, News, moment, name_of, prediction_shown, write_journal
+from annotation.results import ResultReader
 from annotation.roster import ORIGIN, Accounts
-from annotation.rounds import Round, schema_of
+from annotation.rounds import REPEAT, TRAINING, Round, schema_of
 from schemas import project as folder
 from schemas import records
 from schemas.errors import Issue
 from schemas.fields import Field, Missing
 from schemas.project import Project
 from schemas.records import RatingStatus
-from schemas.tables import concat, content_hash, from_rows, read_table, write_table
+from schemas.round_settings import RoundKind
+from schemas.tables import ROW_GROUP, concat, content_hash, from_rows, read_table, write_table
 from schemas.validation import RATING_REASONS, validate_answers
 
 TABLE = f"annotations/{ORIGIN}.parquet"
@@ -36,6 +37,11 @@ def made_from(project: Project) -> str:
     """Return what the table depends on besides ratings; quick, so that a pull without news is."""
     parts = (VERSION, *(content_hash(project.path(name)) for name in (folder.SCHEMA, folder.UTTERANCES)))
     return " ".join(map(str, parts))
+
+
+def tables(rounds: Sequence[Round]) -> list[str]:
+    """Return the tables derived from the journal: the ratings, and apart from them those of training."""
+    return [TABLE, *([TRAINING] if any(one.kind is RoundKind.TRAINING for one in rounds) else [])]
 
 
 @dataclass(frozen=True)
@@ -53,25 +59,22 @@ class Written:
     faults: list[Issue]
 
 
-def write_ratings(
-    project: Project, reader: Reader, index: Index, news: list[Json], *, rebuild: bool
-) -> Written:
+def write_ratings(project: Project, reader: Reader, index: Index, news: News, *, rebuild: bool) -> Written:
     """Bring journal, index, table and quarantine to what is known now, all together or not at all.
 
     Args:
         project: The project.
-        reader: What has read the news.
+        reader: What has read the news; for new tables the journal as well.
         index: What is known now of all annotations.
         news: Versions of annotations that the journal does not hold yet.
-        rebuild: Derive the whole table from the journal, not just the news.
+        rebuild: Write new tables instead of adding to those that stand.
     """
     arrow = records.annotations_schema(project.schema)
-    if rebuild:
-        reader.clear()
-        for one in (*read_journal(project), *news):
-            reader.read(one)
-    old = read_table(project.path(TABLE)) if project.has(TABLE) and not rebuild else arrow.empty_table()
-    table = in_utterance_order(project, _settled(concat([old, from_rows(reader.rows, arrow)], arrow), index))
+    names = tables(reader.rounds)
+    standing = [read_table(project.path(name)) for name in names if project.has(name) and not rebuild]
+    whole = in_utterance_order(project, _settled(concat([*standing, *reader.tables()], arrow), index))
+    in_training = _in_training(whole, reader.rounds)
+    training, table = whole.filter(in_training), whole.filter(pc.invert(in_training))
     quarantine = records.QUARANTINE.empty_table()
     if project.has(folder.QUARANTINE):
         quarantine = read_table(project.path(folder.QUARANTINE))
@@ -81,6 +84,9 @@ def write_ratings(
     with project.writing(COMMAND) as staging:
         write_journal(staging, index, news)
         write_table(staging / TABLE, table, arrow, provenance)
+        if TRAINING in names:
+            write_table(staging / TRAINING, training, arrow, provenance)
+            (staging / TRAINING).chmod(0o600)
         if reader.quarantine or rebuild:
             new = from_rows(reader.quarantine, records.QUARANTINE)
             write_table(
@@ -90,49 +96,78 @@ def write_ratings(
     return Written(table.num_rows, len(reader.quarantine), faults)
 
 
+class _RoundReader:
+    """How the ratings of one round are read.
+
+    Attributes:
+        raters: Pseudonyms by the server's numbers of accounts.
+        results: Reads annotations by the schema of the round's pages.
+        changed: Fields whose definition has changed since.
+        not_asked: Columns of the fields that the round does not ask.
+    """
+
+    def __init__(self, project: Project, made: Round, accounts: Accounts) -> None:
+        asked = schema_of(project, made)
+        self.raters = accounts.pseudonym_of_user(made.server)
+        self.results = ResultReader(asked, ORIGIN)
+        self.changed = [one for one in project.schema if one.name in asked and asked[one.name] != one]
+        self.not_asked = {
+            f"{one.name}_missing": str(Missing.NOT_RATED) for one in project.schema if one.name not in asked
+        }
+
+
 class Reader:
-    """Reads journal records into rows under the project's schema."""
+    """Reads journal records into tables under the project's schema.
+
+    Attributes:
+        rounds: The rounds of the project.
+        quarantine: What could not be taken.
+    """
 
     def __init__(self, project: Project, rounds: Sequence[Round], accounts: Accounts, index: Index) -> None:
-        self.schema = project.schema
-        self.index = index
-        self.schemas = {one.name: schema_of(project, one) for one in rounds}
-        self.raters = {one.name: accounts.pseudonym_of_user(one.server) for one in rounds}
-        self.rows: list[Json] = []
+        self.rounds = rounds
         self.quarantine: list[Json] = []
-        self._not_asked = {
-            name: {
-                f"{one.name}_missing": str(Missing.NOT_RATED) for one in self.schema if one.name not in asked
-            }
-            for name, asked in self.schemas.items()
-        }
-        self._changed = {
-            name: [now for now in self.schema if now.name in asked and asked[now.name] != now]
-            for name, asked in self.schemas.items()
-        }
+        self._project, self._accounts, self._index = project, accounts, index
+        self._readers: dict[str, _RoundReader] = {}
+        self._arrow = records.annotations_schema(project.schema)
+        self._rows: list[Json] = []
+        self._tables: list[pa.Table] = []
 
-    def clear(self) -> None:
-        """Forget what was read."""
-        self.rows.clear()
-        self.quarantine.clear()
+    def _of(self, name: str) -> _RoundReader:
+        """Return what reads a round, made at its first rating: a pull without news needs none."""
+        if name not in self._readers:
+            [made] = [one for one in self.rounds if one.name == name]
+            self._readers[name] = _RoundReader(self._project, made, self._accounts)
+        return self._readers[name]
 
     def read(self, one: Json) -> None:
         """Read one version of an annotation."""
-        name = str(one["round"])
-        user = int(one["user"])
-        rater = self.raters[name].get(user, f"{ORIGIN}:u{user}")
-        reading = read_annotation(
-            one["annotation"], one["data"], self.schemas[name], rater=rater, source=ORIGIN
-        )
+        annotation, data, user = one["annotation"], one["data"], int(one["user"])
+        of_round = self._of(str(one["round"]))
+        rater = of_round.raters.get(user, f"{ORIGIN}:u{user}")
+        reading = of_round.results.read(annotation, data, rater=rater)
         self.quarantine += reading.quarantine
-        known = self.index.annotations.get(name_of(one["annotation"]))
-        if known is not None:
+        version = moment(annotation["updated_at"])
+        known = self._index.annotations.get(name_of(annotation))
+        if known is not None and known.versions[-1][0] == version:
             known.fast, known.plain = len(reading.fast), len(reading.plain)
         for row in reading.rows:
             # The server does not say who was shown a prediction; the task does.
-            row["prediction_shown"] = row["prediction_shown"] or one["data"].get(PREDICTION_SHOWN)
-            row["annotation_id"] = f"{row['annotation_id']}@{moment(one['annotation']['updated_at'])}"
-            self.rows.append(self._fitted(row, self._changed[name]) | self._not_asked[name])
+            row["prediction_shown"] = row["prediction_shown"] or prediction_shown(data, row["utterance_id"])
+            row["annotation_id"] = f"{row['annotation_id']}@{version}"
+            self._rows.append(self._fitted(row, of_round.changed) | of_round.not_asked)
+        if len(self._rows) >= ROW_GROUP:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Make a table of the rows: as Python objects, many fill the memory."""
+        self._tables.append(from_rows(self._rows, self._arrow))
+        self._rows = []
+
+    def tables(self) -> list[pa.Table]:
+        """Return what was read."""
+        self._pack()
+        return self._tables
 
     def _fitted(self, row: Json, changed: Sequence[Field]) -> Json:
         """Take an answer out whose field has since lost the value; it stays in the journal."""
@@ -160,6 +195,13 @@ def _allows(now: Field, value: object) -> bool:
     if categories is None:
         return isinstance(value, float) and getattr(now, "low", 0.0) <= value <= getattr(now, "high", 0.0)
     return all(one in categories for one in (value if isinstance(value, list) else [value]))
+
+
+def _in_training(table: pa.Table, rounds: Sequence[Round]) -> pa.ChunkedArray:
+    """Say of every row whether it is of a training round."""
+    names = [one.name for one in rounds if one.kind is RoundKind.TRAINING]
+    training = pa.array([*names, *(f"{name}{REPEAT}" for name in names)], pa.string())
+    return pc.fill_null(pc.is_in(table.column("round"), value_set=training), False)
 
 
 _ID = re.compile(r"^([^/@]+)")

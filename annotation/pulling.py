@@ -7,19 +7,31 @@ Where a whole task or project is gone, its ratings stay as they were.
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from annotation.client import PASSING, Client, Json, NotFound
 from annotation.installation import Tell
-from annotation.pulled import Index, Known, moment, name_of, read_index, record, slot, write_journal
-from annotation.pulled_table import COMMAND, TABLE, Reader, made_from, write_ratings
+from annotation.pulled import (
+    Index,
+    Known,
+    News,
+    moment,
+    name_of,
+    read_index,
+    read_journal,
+    record,
+    slot,
+    write_journal,
+)
+from annotation.pulled_table import COMMAND, Reader, made_from, tables, write_ratings
 from annotation.roster import Accounts, read_accounts
 from annotation.rounds import REPEAT, Round, read_rounds
 from annotation.workflow import silent
@@ -65,6 +77,23 @@ class Pulled:
     wrote: bool = False
 
 
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Hold Python's collector of reference cycles back.
+
+    It looks at millions of objects of an export again and again, longer than all else takes; they have no
+    cycles.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+@_no_search_for_cycles()
 def pull(
     project: Project,
     files: Sequence[Path] = (),
@@ -89,36 +118,34 @@ def pull(
     rounds = read_rounds(project)
     if not rounds:
         raise InputError("no round was set up; 'annotation setup --round NAME' makes one")
-    index, accounts, found = read_index(project), read_accounts(project), Pulled()
+    index, accounts = read_index(project), read_accounts(project)
     before = json.dumps([index.seen, index.surplus, index.drafts], sort_keys=True)
     depends_on = made_from(project)
-    stale = bool(index.annotations) and (not project.has(TABLE) or index.made_from != depends_on)
+    lacking = [name for name in tables(rounds) if not project.has(name)]
+    stale = bool(index.annotations) and (bool(lacking) or index.made_from != depends_on)
     index.made_from = depends_on
-    news: list[Json] = []
     reader = Reader(project, rounds, accounts, index)
+    for one in read_journal(project) if stale else ():
+        reader.read(one)
+    intake = _Intake(index, reader)
     if files:
-        _from_files(files, rounds, accounts, index, news, found)
-        for one in news:
-            reader.read(one)
+        _from_files(files, rounds, accounts, intake)
     else:
         client = client or Client.of(project)
         here = [one for one in rounds if one.server == client.name]
         if not here:
             raise InputError(Issue("no round was set up on this server", client.url))
-        places = [(one.name, owner, number) for one in here for owner, number in one.projects.items()]
-        for (name, owner, number), fetched in _fetched(client, places, index):
-            tell(f"pulling {name} · {owner}")
-            known = len(news)
-            _absorb(client, name, owner, number, fetched, index, news, found)
-            for record_ in news[known:]:
-                reader.read(record_)
-    if news or found.withdrawn or found.kept or stale:
+        places = [_Place(one.name, owner, number) for one in here for owner, number in one.projects.items()]
+        for place, fetched in _fetched(client, places, index, tell):
+            intake.project(client, place, fetched)
+    found, news = intake.found, intake.news
+    if news.count or found.withdrawn or found.kept or stale:
         written = write_ratings(project, reader, index, news, rebuild=stale)
         found.rows, found.wrote = written.rows, True
         found.quarantined, found.faults = written.quarantined, written.faults
     elif before != json.dumps([index.seen, index.surplus, index.drafts], sort_keys=True):
         with project.writing(COMMAND) as staging:
-            write_journal(staging, index, [])
+            write_journal(staging, index, news)
     _count(index, accounts, found)
     return found
 
@@ -148,6 +175,25 @@ def watch(project: Project, *, every: float, after: Callable[[Pulled], None], te
 
 
 @dataclass(frozen=True)
+class _Place:
+    """A rater's project on the server.
+
+    Attributes:
+        round: Name of the round.
+        owner: Pseudonym of the rater.
+        number: Number of the project.
+    """
+
+    round: str
+    owner: str
+    number: int
+
+    @property
+    def slot(self) -> str:
+        return slot(self.round, self.owner)
+
+
+@dataclass(frozen=True)
 class _Fetched:
     """What was fetched of one project.
 
@@ -167,24 +213,33 @@ class _Fetched:
 
 
 def _fetched(
-    client: Client, places: Sequence[tuple[str, str, int]], index: Index
-) -> Iterator[tuple[tuple[str, str, int], _Fetched]]:
-    """Fetch project after project; while one is read, the server works on the next."""
+    client: Client, places: Sequence[_Place], index: Index, tell: Tell
+) -> Iterator[tuple[_Place, _Fetched]]:
+    """Fetch project after project; while one is read, the server works on the next, and on no more."""
 
-    def fetch(place: tuple[str, str, int]) -> _Fetched:
-        return _fetch(client, place[2], index.seen.get(slot(place[0], place[1])))
+    def fetch(place: _Place) -> _Fetched:
+        seen, recent = index.seen.get(place.slot), index.recent.get(place.slot, {})
+        return _fetch(client, place.number, seen, recent)
 
+    coming = iter(places)
     with ThreadPoolExecutor(1) as ahead:
-        waiting = [ahead.submit(fetch, place) for place in places]
-        try:
-            for place, one in zip(places, waiting, strict=True):
-                yield place, one.result()
-        finally:
-            for one in waiting:
-                one.cancel()
+
+        def begin() -> tuple[_Place, Future[_Fetched]] | None:
+            place = next(coming, None)
+            if place is None:
+                return None
+            tell(f"pulling {place.round} · {place.owner}")
+            return place, ahead.submit(fetch, place)
+
+        waiting = begin()
+        while waiting is not None:
+            place, fetching = waiting
+            fetched = fetching.result()
+            waiting = begin()
+            yield place, fetched
 
 
-def _fetch(client: Client, number: int, seen: str | None) -> _Fetched:
+def _fetch(client: Client, number: int, seen: str | None, recent: Mapping[str, str]) -> _Fetched:
     try:
         about = client.project(number)
     except NotFound:
@@ -195,86 +250,97 @@ def _fetch(client: Client, number: int, seen: str | None) -> _Fetched:
         tasks = client.export(number) if about["task_number"] else []
     else:
         changed = client.tasks(number, datetime.fromisoformat(seen))
-        tasks = client.export(number, [int(one["id"]) for one in changed]) if changed else []
+        numbers = [
+            int(one["id"]) for one in changed if moment(one["updated_at"]) != recent.get(str(one["id"]))
+        ]
+        tasks = client.export(number, numbers) if numbers else []
     return _Fetched(began, counted, client.drafts(number), seen is None, tasks)
 
 
-def _absorb(
-    client: Client,
-    round_: str,
-    owner: str,
-    number: int,
-    fetched: _Fetched,
-    index: Index,
-    news: list[Json],
-    found: Pulled,
-) -> None:
-    """Take what is new in one project; export all of it when the numbers of annotations do not add up."""
-    name, before = slot(round_, owner), len(news)
-    if fetched.counted is None:
-        _mark_gone(index.standing(round_, owner), [], found)
-        return
-    tasks, whole = fetched.tasks, fetched.whole
-    for task in tasks:
-        _take(task, round_, owner, index, news, found)
-    if not whole and fetched.counted - len(index.standing(round_, owner)) != index.surplus.get(name, 0):
-        tasks, whole = client.export(number), True
+class _Intake:
+    """Takes exported annotations: into the index, the journal and the rows; counts what it finds.
+
+    Attributes:
+        news: What the journal lacks.
+        found: What was found.
+    """
+
+    def __init__(self, index: Index, reader: Reader) -> None:
+        self.news, self.found = News(), Pulled()
+        self._index, self._reader = index, reader
+
+    def project(self, client: Client, place: _Place, fetched: _Fetched) -> None:
+        """Take what is new in a project; export all of it when the numbers of annotations do not add up."""
+        index, before = self._index, self.news.count
+        if fetched.counted is None:
+            self._gone(place, [])
+            return
+        tasks, whole = fetched.tasks, fetched.whole
+        self._tasks(place, tasks)
+        surplus = fetched.counted - len(index.standing(place.round, place.owner))
+        if not whole and surplus != index.surplus.get(place.slot, 0):
+            tasks, whole = client.export(place.number), True
+            self._tasks(place, tasks)
+        if whole:
+            self._gone(place, tasks)
+            index.surplus[place.slot] = fetched.counted - len(index.standing(place.round, place.owner))
+        if whole or self.news.count > before:
+            seen = moment((fetched.began - _OVERLAP).isoformat())
+            known = index.recent.get(place.slot, {})
+            known |= {str(task["id"]): moment(task["updated_at"]) for task in tasks}
+            index.seen[place.slot] = seen
+            index.recent[place.slot] = {
+                number: changed for number, changed in known.items() if changed > seen
+            }
+        index.drafts[place.slot] = fetched.drafts
+
+    def _tasks(self, place: _Place, tasks: Iterable[Json]) -> None:
         for task in tasks:
-            _take(task, round_, owner, index, news, found)
-    if whole:
-        _mark_gone(index.standing(round_, owner), tasks, found)
-        index.surplus[name] = fetched.counted - len(index.standing(round_, owner))
-    if whole or len(news) > before:
-        index.seen[name] = moment((fetched.began - _OVERLAP).isoformat())
-    index.drafts[name] = fetched.drafts
+            for annotation in task.get("annotations") or ():
+                self.annotation(task, annotation, place.round, place.owner)
 
-
-def _take(
-    task: Mapping[str, Any], round_: str, owner: str, index: Index, news: list[Json], found: Pulled
-) -> None:
-    """Take the annotations of an exported task that are not known."""
-    key = task["data"].get("key")
-    place = (int(task["id"]), moment(task["created_at"]))
-    for annotation in task.get("annotations") or ():
-        name = name_of(annotation)
+    def annotation(self, task: Json, annotation: Json, round_: str, owner: str) -> None:
+        """Take an annotation of an exported task, unless this version of it is known."""
+        name, index = name_of(annotation), self._index
         user = _user(annotation.get("completed_by"))
+        stands = (int(task["id"]), moment(task["created_at"]))
         version = (moment(annotation["updated_at"]), annotation.get("was_cancelled") is True)
         known = index.annotations.get(name)
         if known is None:
-            known = index.annotations[name] = Known(round_, owner, user, str(key), place)
-            found.new += 1
+            known = index.annotations[name] = Known(round_, owner, user, str(task["data"].get("key")), stands)
+            self.found.new += 1
         elif version[0] in {made for made, _ in known.versions}:
             # A restored backup brings back what was gone.
-            known.gone, known.task = "", place
-            continue
+            known.gone, known.task = "", stands
+            return
         else:
-            found.changed += 1
+            self.found.changed += 1
         known.gone = ""
         known.versions = sorted([*known.versions, version])
         if version == known.versions[-1]:
             known.edited = _user(annotation.get("updated_by"), user) != user
-        news.append(record(known, annotation, task["data"]))
+        one = record(known, annotation, task["data"])
+        self.news.add(one)
+        self._reader.read(one)
+
+    def _gone(self, place: _Place, tasks: Iterable[Json]) -> None:
+        """Mark what no longer stands on the server: single annotations, or whole tasks with theirs."""
+        exported: set[str] = set()
+        standing: set[tuple[int, str]] = set()
+        for task in tasks:
+            standing.add((int(task["id"]), moment(task["created_at"])))
+            exported.update(map(name_of, task["annotations"]))
+        for name, known in self._index.standing(place.round, place.owner).items():
+            if name not in exported:
+                known.gone = "annotation" if known.task in standing else "task"
+                self.found.withdrawn += known.gone == "annotation"
+                self.found.kept += known.gone == "task"
 
 
 def _user(value: object, default: int = -1) -> int:
     if isinstance(value, Mapping):
         value = value.get("id")
     return value if isinstance(value, int) else default
-
-
-def _mark_gone(standing: Mapping[str, Known], tasks: Iterable[Mapping[str, Any]], found: Pulled) -> None:
-    """Mark what no longer stands on the server: single annotations, or whole tasks with theirs."""
-    exported, places = set(), set()
-    for task in tasks:
-        place = (int(task["id"]), moment(task["created_at"]))
-        places.add(place)
-        for one in task["annotations"]:
-            exported.add(name_of(one))
-    for name, known in standing.items():
-        if name not in exported:
-            known.gone = "annotation" if known.task in places else "task"
-            found.withdrawn += known.gone == "annotation"
-            found.kept += known.gone == "task"
 
 
 # -- from files ---------------------------------------------------------------------------------------------
@@ -284,9 +350,7 @@ def _from_files(
     files: Sequence[Path],
     rounds: Sequence[Round],
     accounts: Accounts,
-    index: Index,
-    news: list[Json],
-    found: Pulled,
+    intake: _Intake,
 ) -> None:
     """Take what exported JSON files hold; what they lack says nothing about the server."""
     names = {one.name: one for one in rounds}
@@ -304,7 +368,7 @@ def _from_files(
             users = accounts.pseudonym_of_user(one.server)
             for annotation in task["annotations"]:
                 who = owner or users.get(_user(annotation.get("completed_by")), "")
-                _take({**task, "annotations": [annotation]}, name, who, index, news, found)
+                intake.annotation(task, annotation, name, who)
     if issues:
         raise InputError(issues)
 

@@ -13,17 +13,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 from annotation.client import PASSING, Client, Json, ServerDown, pause
+from annotation.daily_portion import midnight, portion
 from annotation.installation import Tell
-from annotation.predictions import Prediction, read_predictions
-from annotation.pulled import PREDICTION_SHOWN, rated_keys
+from annotation.predictions import Prediction, predicted, read_predictions
+from annotation.pulled import rated_keys
 from annotation.rounds import Round, read_round, read_rounds, schema_of
 from annotation.sheet import Design, Sheet
 from annotation.tasks import Dialogue, dialogue_task, media_url, read_dialogues, utterance_task
+from annotation.timesheet import time_zone
 from annotation.workflow import silent
 from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
 from schemas.records import Condition
+from schemas.round_settings import RoundSettings
 
 BATCH = 500
 """Tasks of one request: large enough for speed, small enough that a cut connection costs little."""
@@ -49,6 +52,7 @@ class Pushed:
         there: Tasks that stood there already.
         removed: Doubled tasks without a rating that were deleted.
         gone: Rated tasks that somebody deleted on the server; they are not pushed again, their ratings stay.
+        held: Tasks that wait for another day, because of the round's ``daily_limit``.
     """
 
     round: str
@@ -57,6 +61,7 @@ class Pushed:
     there: int = 0
     removed: int = 0
     gone: int = 0
+    held: int = 0
 
 
 @dataclass
@@ -82,16 +87,18 @@ def push(
     name: str | None = None,
     *,
     predictions: Path | None = None,
+    zone: str = "UTC",
     client: Client | None = None,
     tell: Tell = silent,
 ) -> list[Pushed]:
-    """Push the tasks that the raters' projects lack.
+    """Push the tasks that the raters' projects lack, of a round with a ``daily_limit`` no more than that.
 
     Args:
         project: The project.
         name: The round; None for all that this server holds.
-        predictions: A table of predictions to show to raters, see `predictions.read_predictions`; for pages
-            of utterances. Tasks that stand there already get none.
+        predictions: A table of predictions to show to raters, see `predictions.read_predictions`. Tasks that
+            stand there already get none.
+        zone: Time zone of the raters' days.
         client: The server; None for the one the project works with.
         tell: Gets a line for each step.
 
@@ -99,19 +106,14 @@ def push(
         What was done, rater by rater.
 
     Raises:
-        InputError: There is no round, an utterance lacks what its page shows, or the server fails; the next
-            push continues.
+        InputError: There is no round or time zone, an utterance lacks what its page shows, or the server
+            fails; the next push continues.
     """
-    client = client or Client.of(project)
+    client, local = client or Client.of(project), time_zone(zone)
     rounds = [read_round(project, name)] if name is not None else read_rounds(project)
     rounds = [one for one in rounds if one.server == client.name]
     if not rounds:
         raise InputError("no round was set up on this server; 'annotation setup --round NAME' makes one")
-    if predictions is not None and any(one.design is Design.DIALOGUE for one in rounds):
-        message = (
-            "pages of dialogues cannot be pre-annotated: Label Studio calls all answers predictions then"
-        )
-        raise InputError(Issue(message, "--predictions"))
     dialogues = {one.dialogue_id: one for one in read_dialogues(project)}
     clips = Clips(project)
     found = []
@@ -123,10 +125,16 @@ def push(
             wanted = dict(tasks_of(one, rater, dialogues, clips))
             if predictions is not None:
                 schema = schema_of(project, one)
-                wanted = _with_predictions(wanted, read_predictions(predictions, schema), schema)
+                said = read_predictions(predictions, schema)
+                wanted = {key: partial(_predicted, make, said, schema) for key, make in wanted.items()}
             tell(f"pushing to {one.name} · {rater}")
-            done = push_missing(client, one.projects[rater], wanted, rated_keys(project, one.name, rater))
-            found.append(Pushed(one.name, rater, *done))
+            rated, number = rated_keys(project, one.name, rater), one.projects[rater]
+            today, limit = wanted, project.settings.rounds.get(one.name, RoundSettings()).daily_limit
+            if limit is not None:
+                tasks = client.tasks(number) if client.project(number)["task_number"] else []
+                today = portion(wanted, tasks, rated, limit, midnight(client.date, local))
+            done = push_missing(client, number, today, rated)
+            found.append(Pushed(one.name, rater, *done, held=len(wanted) - len(today)))
     return found
 
 
@@ -214,20 +222,8 @@ def _utterance(dialogue: Dialogue, index: int, sheet: Sheet, clips: Clips) -> Ma
     )
 
 
-def _with_predictions(
-    wanted: Mapping[str, Make], predictions: Mapping[str, Prediction], schema: LabelSchema
-) -> dict[str, Make]:
-    """Have the tasks made with their predictions; a task remembers, so that its ratings can say so."""
-
-    def annotated(make: Make) -> Json:
-        task = make()
-        found = predictions.get(task["data"]["utterance_id"])
-        if found is None:
-            return task
-        data = {**task["data"], PREDICTION_SHOWN: found.model_version}
-        return {**task, "data": data, "predictions": [found.task_part(schema)]}
-
-    return {key: partial(annotated, make) for key, make in wanted.items()}
+def _predicted(make: Make, predictions: Mapping[str, Prediction], schema: LabelSchema) -> Json:
+    return predicted(make(), predictions, schema)
 
 
 class Clips:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas import project as folder
 from schemas import records
@@ -116,6 +118,15 @@ def select(table: pa.Table, where: Sequence[str], what: str) -> pa.Table:
     if issues:
         raise InputError(issues)
     return table
+
+
+def oldest_first(ratings: pa.Table) -> NDArray[np.int64]:
+    """Return the rows in the order in which they were given; those without a time first, as they stand."""
+    times = [ratings.column(name) for name in ("updated", "created") if name in ratings.column_names]
+    if not times:
+        return np.arange(ratings.num_rows)
+    moments = pc.fill_null(pc.coalesce(*times).cast(pa.int64()), np.iinfo(np.int64).min)
+    return np.argsort(moments.to_numpy(), kind="stable")
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -19,8 +19,11 @@ from schemas.fields import AppliesWhen, RelationField
 from schemas.label_schema import LabelSchema
 from schemas.project import SCHEMA, Project
 from schemas.records import Condition, Context
+from schemas.round_settings import RoundKind
 
 FOLDER = "private/rounds"
+TRAINING = "private/training.parquet"
+"""The ratings of training rounds. They decide nothing and are never published, so they stand apart."""
 REPEAT = "-repeat"
 """What is put behind the name of a round for ratings that repeat one of the same round."""
 
@@ -40,13 +43,16 @@ class Round:
         condition: Which modalities are shown.
         context: How much of the dialogue is shown.
         turns: The most turns to be rated that one of its dialogues has; for dialogue pages.
-        k: Raters of each dialogue.
+        k: Raters of each dialogue; 0 in a training round, whose dialogues all of its raters rate.
         repeats: Share of dialogues that a rater meets twice.
         seed: What the assignment was drawn from.
         again: The earlier round whose dialogues and raters this one takes up; None for none.
         languages: Language of each rater's pages, by pseudonym.
         queues: What each rater meets, in order, by pseudonym.
         projects: Number of each rater's project on the server, by pseudonym; filled as they are made.
+        kind: What it is for.
+        threshold: Of a training round: the least score that qualifies, by field.
+        control: Share of control dialogues in the queue of each rater.
     """
 
     name: str
@@ -66,6 +72,9 @@ class Round:
     languages: dict[str, str]
     queues: dict[str, tuple[Stop, ...]]
     projects: dict[str, int] = field(default_factory=dict)
+    kind: RoundKind = RoundKind.MAIN
+    threshold: dict[str, float] = field(default_factory=dict)
+    control: float = 0.0
 
     def sheet(self, rater: str, occasion: int = 1) -> Sheet:
         """Return what the tasks of a rater have in common."""
@@ -112,6 +121,7 @@ def read_round(project: Project, name: str) -> Round:
             "design": Design(known["design"]),
             "condition": Condition(known["condition"]),
             "context": Context(known["context"]),
+            "kind": RoundKind(known.get("kind", RoundKind.MAIN)),
         },
         queues=queues,
     )

@@ -6,7 +6,7 @@ accounts for is idle where it is longer than `IDLE`, and then a new *sitting* be
 page loads, a thought) count as active. A rating of more than `IDLE` seconds was left open: the rest is idle.
 No time before the previous submission is counted twice.
 
-Work counts whatever became of it: skipped and superseded ratings took time too.
+Work counts whatever became of it: skipped and superseded ratings took time too, and so did training.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from itertools import groupby
@@ -22,6 +23,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from annotation.rounds import TRAINING
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 from schemas.records import RatingStatus
@@ -30,11 +32,14 @@ from schemas.tables import read_table
 COMMAND = "annotation timesheet"
 IDLE = 300.0
 """Seconds without any sign of work that are a break."""
-COLUMNS = ["rater", "utterance_id", "status", "created", "updated", "seconds"]
+COLUMNS = ["rater", "round", "utterance_id", "status", "created", "updated", "seconds"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 HEAD = (
     "rater", "period", "items", "skipped", "sittings", "longest_sitting_items",
     "active_minutes", "idle_minutes", "first", "last",
+)  # fmt: skip
+WORK_HEAD = (
+    "rater", "round", "utterance_id", "skipped", "submitted", "active", "idle", "sitting", "position",
 )  # fmt: skip
 
 
@@ -44,6 +49,7 @@ class Work:
 
     Attributes:
         rater: Who.
+        round: In which round; None where unknown.
         utterance_id: On which utterance.
         skipped: Whether it was skipped.
         day: The local day on which it was submitted.
@@ -55,6 +61,7 @@ class Work:
     """
 
     rater: str
+    round: str | None
     utterance_id: str
     skipped: bool
     day: date
@@ -98,23 +105,22 @@ def works(ratings: pa.Table, zone: str = "UTC", idle: float = IDLE) -> list[Work
     """Account for the time of every rating, by rater and time.
 
     Args:
-        ratings: ``rater``, ``utterance_id``, ``status``, ``created``, ``updated`` and ``seconds`` of all
-            ratings, superseded ones too. Rows without rater or time are left out: nobody knows when they were
-            made.
+        ratings: The columns `COLUMNS` of all ratings, superseded ones too. Rows without rater or time are
+            left out: nobody knows when they were made.
         zone: Time zone whose days are meant, such as ``Asia/Shanghai``.
         idle: Seconds without any sign of work that are a break.
 
     Raises:
         InputError: There is no such time zone.
     """
-    local = _zone(zone)
+    local = time_zone(zone)
     when = pc.coalesce(ratings.column("created"), ratings.column("updated"))
     ratings = ratings.append_column("when", pc.cast(when, pa.int64()))
     ratings = ratings.filter(
         pc.and_(pc.is_valid(ratings.column("rater")), pc.is_valid(ratings.column("when")))
     )
     rows = ratings.sort_by([("rater", "ascending"), ("when", "ascending"), ("utterance_id", "ascending")])
-    listed = rows.select(["rater", "utterance_id", "status", "when", "seconds"]).to_pylist()
+    listed = rows.select(["rater", "round", "utterance_id", "status", "when", "seconds"]).to_pylist()
     done: list[Work] = []
     for rater, mine in groupby(listed, key=lambda row: row["rater"]):
         end, day, sitting, position = None, None, 0, 0
@@ -139,14 +145,20 @@ def works(ratings: pa.Table, zone: str = "UTC", idle: float = IDLE) -> list[Work
                 position += 1
                 done.append(
                     Work(
-                        rater, row["utterance_id"], row["status"] == RatingStatus.SKIPPED, day, time,
+                        rater, row["round"], row["utterance_id"],
+                        row["status"] == RatingStatus.SKIPPED, day, time,
                         active / len(pages), rest / len(pages), sitting, position,
                     )
                 )  # fmt: skip
     return done
 
 
-def _zone(name: str) -> tzinfo:
+def time_zone(name: str) -> tzinfo:
+    """Return a time zone by its name, such as ``Asia/Shanghai``.
+
+    Raises:
+        InputError: There is none of this name.
+    """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -168,9 +180,22 @@ def timesheet(
     Raises:
         InputError: The month or the time zone is none.
     """
+    return add_up(works_in(ratings, month, zone, idle))
+
+
+def works_in(ratings: pa.Table, month: str | None, zone: str = "UTC", idle: float = IDLE) -> list[Work]:
+    """Account for the time of every rating, as `works` does, in one month or (None) in all.
+
+    Raises:
+        InputError: The month or the time zone is none.
+    """
     if month is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
         raise InputError(Issue("a month is YYYY-MM", column="month", value=month))
-    chosen = [one for one in works(ratings, zone, idle) if month in (None, f"{one.day:%Y-%m}")]
+    return [one for one in works(ratings, zone, idle) if month in (None, f"{one.day:%Y-%m}")]
+
+
+def add_up(chosen: Sequence[Work]) -> list[Line]:
+    """Add up work, which stands by rater and time, by day, with a line a month under its days."""
     lines = []
     for (rater, period), in_month in groupby(chosen, key=lambda one: (one.rater, f"{one.day:%Y-%m}")):
         of_month = list(in_month)
@@ -199,22 +224,26 @@ def _line(rater: str, period: str, done: list[Work]) -> Line:
     )
 
 
-def csv_text(lines: list[Line]) -> str:
-    """Write lines as CSV that spreadsheet programs open as they stand.
+def csv_text(lines: Sequence[Line] | Sequence[Work], head: Sequence[str] = HEAD) -> str:
+    """Write the attributes that ``head`` names as CSV that spreadsheet programs open as they stand.
 
     It starts with a byte order mark, by which Excel knows UTF-8, and a name that would be a formula gets an
     apostrophe in front.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(HEAD)
+    writer.writerow(head)
     for line in lines:
-        writer.writerow(_harmless(getattr(line, name)) for name in HEAD)
+        writer.writerow(_cell(getattr(line, name)) for name in head)
     return "\ufeff" + text.getvalue()
 
 
-def _harmless(cell: object) -> object:
-    """Text that no spreadsheet takes for a formula (leading spaces do not protect)."""
+def _cell(cell: object) -> object:
+    """Text that no spreadsheet takes for a formula (leading spaces do not protect); seconds in tenths."""
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M:%S}"
+    if isinstance(cell, float):
+        return round(cell, 1)
     if isinstance(cell, str) and cell.lstrip(" \u3000\u00a0").startswith(_FORMULA):
         return "'" + cell
     return cell
@@ -225,22 +254,26 @@ def write_timesheet(
 ) -> tuple[list[Line], str]:
     """Add up the work of a project's raters and write it as CSV under ``private/``, readable by its owner.
 
+    Beside ``timesheet-MONTH.csv``, ``work-MONTH.csv`` has a line a rating with its sitting and position.
+
     Returns:
-        The lines, and the path of the file in the project.
+        The lines, and the path of the timesheet in the project.
 
     Raises:
         InputError: The month or the time zone is none, there are no ratings, or another command is writing.
     """
-    files = project.annotation_files()
+    files = [*project.annotation_files(), *([TRAINING] if project.has(TRAINING) else [])]
     if not files:
         raise InputError(Issue("this project has no ratings: pull them first", str(project.root)))
     ratings = pa.concat_tables([read_table(project.path(file), COLUMNS) for file in files])
-    lines = timesheet(ratings, month, zone, idle)
-    name = f"private/timesheet-{month or 'all'}.csv"
+    done = works_in(ratings, month, zone, idle)
+    lines, name = add_up(done), f"private/timesheet-{month or 'all'}.csv"
+    texts = {name: csv_text(lines), f"private/work-{month or 'all'}.csv": csv_text(done, WORK_HEAD)}
     project.path("private").mkdir(mode=0o700, exist_ok=True)
     with project.writing(COMMAND) as staging:
-        path = staging / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(csv_text(lines).encode())
+        for file, text in texts.items():
+            path = staging / file
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(text.encode())
     return lines, name

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from annotation.answer_key import read_answer_key, require_answer_key
 from annotation.assignment import Assignment, Stop, assign, overlap, queues
 from annotation.client import OWN, Client
 from annotation.guidelines import guideline_version
 from annotation.hotkeys import USER_HOTKEYS
 from annotation.installation import Tell
+from annotation.known_items import fresh_training, require_thresholds_can_fail, with_control
 from annotation.labeling_config import labeling_config
+from annotation.qualification import qualified, require_qualified
 from annotation.ratings import select
 from annotation.roster import (
     INVITATIONS,
@@ -46,6 +49,7 @@ from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 from schemas.records import Condition, Context
+from schemas.round_settings import RoundKind, RoundSettings
 from schemas.tables import read_table
 
 
@@ -59,7 +63,7 @@ class Plan:
 
     Attributes:
         name: Name of the round.
-        k: Raters of each dialogue.
+        k: Raters of each dialogue; of no account in a training round, whose dialogues everybody rates.
         repeats: Share of dialogues, 0 to 0.5, that each rater meets a second time, late in the queue.
         seed: Seed of all that is drawn.
         design: What one page shows.
@@ -128,7 +132,7 @@ def set_up(project: Project, plan: Plan, *, client: Client | None = None, tell: 
     accounts = read_accounts(project)
     enrol(people, accounts, client.name)
     made = _decide(project, plan, raters, accounts, client.name)
-    found = SetUp(made, overlap=_overlap(made))
+    found = SetUp(made, overlap=_overlap(made), notices=_notices(project, made))
     write_accounts(project, accounts)
     config = {rater: labeling_config(schema_of(project, made), made.sheet(rater)) for rater in made.queues}
     write_round(project, made)
@@ -207,13 +211,16 @@ def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Ac
         raise InputError(Issue(message, "--round", value=plan.name))
     rounds = read_rounds(project)
     schema = project.schema
+    earlier = read_round(project, plan.again) if plan.again is not None else None
+    rules = _rules(project, plan, earlier)
+    training = rules.kind is RoundKind.TRAINING
     settings: dict[str, Any] = {
         "name": plan.name, "server": server, "fields": tuple(schema.by_name),
         "schema_version": schema.version, "guideline_version": guideline_version(schema),
         "design": plan.design, "condition": plan.condition, "context": plan.context,
-        "k": plan.k, "repeats": plan.repeats, "seed": plan.seed, "again": plan.again,
+        "k": 0 if training else plan.k, "repeats": plan.repeats, "seed": plan.seed, "again": plan.again,
+        "kind": rules.kind, "threshold": dict(rules.threshold), "control": rules.control,
     }  # fmt: skip
-    earlier = read_round(project, plan.again) if plan.again is not None else None
     if earlier is not None:
         settings |= {"k": earlier.k, "repeats": 0.0}
         if plan.changed:
@@ -235,19 +242,20 @@ def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Ac
             raise InputError(Issue(message, "--round", value=plan.name))
         return standing
     Sheet(plan.name, "", "", plan.design, plan.condition, plan.context).require_possible()
+    names = [accounts.pseudonyms[one.key] for one in raters] if earlier is None else list(earlier.queues)
+    if training:
+        names = _still_to_qualify(project, names)
+    elif rules.kind is RoundKind.MAIN:
+        require_qualified(project, names, accounts)
     dialogues = {one.dialogue_id: one for one in read_dialogues(project)}
-    barred = seen_more(rounds, plan.condition, plan.context)
-    if earlier is not None:
-        lines = _take_up(earlier, plan, barred)
-    else:
-        names = [accounts.pseudonyms[one.key] for one in raters]
-        sizes = _sizes(project, plan, dialogues)
-        dealt = assign(sizes, names, plan.k, seed=plan.seed, barred=barred)
-        lines = queues(dealt, seed=plan.seed, repeats=plan.repeats)
+    lines = _lines(project, plan, rules, earlier, names, dialogues)
+    taken = {stop.dialogue for line in lines.values() for stop in line}
+    if training:
+        key = read_answer_key(project)
+        require_thresholds_can_fail(key, frozenset(taken), rules.threshold, settings["fields"])
     languages = {accounts.pseudonyms[one.key]: one.language for one in raters}
     if earlier is not None:
         languages = {**earlier.languages, **languages}
-    taken = {stop.dialogue for line in lines.values() for stop in line}
     return Round(
         **settings,
         number=len(rounds) + 1,
@@ -255,6 +263,57 @@ def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Ac
         languages={rater: languages[rater] for rater in lines},
         queues=lines,
     )
+
+
+def _lines(
+    project: Project,
+    plan: Plan,
+    rules: RoundSettings,
+    earlier: Round | None,
+    names: Sequence[str],
+    dialogues: Mapping[str, Dialogue],
+) -> dict[str, tuple[Stop, ...]]:
+    """Return the queue of each rater: taken up, for training, or dealt with control dialogues among them."""
+    rounds = read_rounds(project)
+    barred = seen_more(rounds, plan.condition, plan.context)
+    if earlier is not None:
+        return _take_up(earlier, plan, barred, names)
+    if rules.kind is RoundKind.TRAINING:
+        fresh = fresh_training(require_answer_key(project, "training"), rounds, names)
+        sizes = _sizes(project, plan, {name: dialogues[name] for name in fresh})
+        return queues(assign(sizes, names, len(names), seed=plan.seed, barred=barred), seed=plan.seed)
+    key = require_answer_key(project, "control") if rules.control else read_answer_key(project)
+    known = key.training_dialogues() | key.control_dialogues()
+    free = {name: one for name, one in dialogues.items() if name not in known}
+    dealt = assign(_sizes(project, plan, free), names, plan.k, seed=plan.seed, barred=barred)
+    dealt = with_control(dealt, key, rules.control, rounds, seed=plan.seed)
+    return queues(dealt, seed=plan.seed, repeats=plan.repeats)
+
+
+def _rules(project: Project, plan: Plan, earlier: Round | None) -> RoundSettings:
+    """Return what ``corpus.yaml`` says of a round; what repeats a training round is one too."""
+    rules = project.settings.rounds.get(plan.name)
+    if rules is None and earlier is not None and earlier.kind is RoundKind.TRAINING:
+        rules = RoundSettings(RoundKind.TRAINING, earlier.threshold)
+    rules = rules or RoundSettings()
+    if rules.kind is RoundKind.TRAINING and plan.repeats:
+        raise InputError(Issue("a training round has no repeats", "--repeats", value=plan.repeats))
+    if rules.control and earlier is not None:
+        message = "a round that takes up another one has its dialogues, and no control items besides"
+        raise InputError(Issue(message, folder.SETTINGS, None, None, "control", rules.control))
+    if earlier is not None and (earlier.kind is RoundKind.TRAINING) != (rules.kind is RoundKind.TRAINING):
+        message = "a training round and one of another kind cannot take each other up"
+        raise InputError(Issue(message, "--again", value=earlier.name))
+    return rules
+
+
+def _still_to_qualify(project: Project, names: Sequence[str]) -> list[str]:
+    """Leave out the raters who have passed."""
+    passed = qualified(project)
+    left = [name for name in names if name not in passed]
+    if not left:
+        raise InputError("every rater is qualified; there is nobody to train")
+    return left
 
 
 def _rated(dialogue: Dialogue) -> int:
@@ -273,13 +332,17 @@ def _sizes(project: Project, plan: Plan, dialogues: Mapping[str, Dialogue]) -> d
     return {name: _rated(dialogues[name]) for name in names}
 
 
-def _take_up(earlier: Round, plan: Plan, barred: Mapping[str, frozenset[str]]) -> dict[str, tuple[Stop, ...]]:
-    """Return new queues of the raters of an earlier round, over their own dialogues or a share of them."""
+def _take_up(
+    earlier: Round, plan: Plan, barred: Mapping[str, frozenset[str]], raters: Sequence[str]
+) -> dict[str, tuple[Stop, ...]]:
+    """Return new queues of raters of an earlier round, over their own dialogues or a share of them."""
     if not 0 < plan.share <= 1:
         raise InputError(Issue("the share lies above 0 and up to 1", "--share", value=plan.share))
     dealt: dict[str, tuple[str, ...]] = {}
     issues = []
     for place, rater in enumerate(earlier.queues):
+        if rater not in raters:
+            continue
         own = earlier.dialogues(rater)
         rng = np.random.default_rng([plan.seed, 2, place])
         drawn = rng.permutation(len(own))[: max(1, round(plan.share * len(own)))]
@@ -291,6 +354,14 @@ def _take_up(earlier: Round, plan: Plan, barred: Mapping[str, frozenset[str]]) -
     if issues:
         raise InputError(issues)
     return queues(dealt, seed=plan.seed)
+
+
+def _notices(project: Project, made: Round) -> list[str]:
+    key = read_answer_key(project)
+    known = len(key.training_dialogues() | key.control_dialogues())
+    if not known or made.kind is RoundKind.TRAINING:
+        return []
+    return [f"{known} dialogues of the answer key take no part in the ordinary assignment"]
 
 
 def _overlap(made: Round) -> tuple[int, int] | None:

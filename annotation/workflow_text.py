@@ -27,6 +27,12 @@ def set_up_lines(found: SetUp) -> Iterator[str]:
         yield f"every two raters share {found.overlap[0]} to {found.overlap[1]} dialogues"
     if not found.made and not found.invited:
         yield f"round {made.name!r} was set up already"
+    elif len(made.queues) > 1:
+        yield (
+            "note: nothing in a rater's project shows what others said, but Label Studio's open-source "
+            "edition has no permissions: from the list of projects, every account can open every project and "
+            "read, change or delete what stands there; tell raters to stay in their own, and pull often"
+        )
 
 
 def push_lines(found: Sequence[Pushed]) -> Iterator[str]:
@@ -37,6 +43,8 @@ def push_lines(found: Sequence[Pushed]) -> Iterator[str]:
             parts.append(f"{one.removed:,} doubled ones removed")
         if one.gone:
             parts.append(f"{one.gone:,} rated ones were deleted on the server and are not pushed again")
+        if one.held:
+            parts.append(f"{one.held:,} wait for another day (daily_limit)")
         yield f"{one.round} · {one.rater}: {', '.join(parts)}"
 
 

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 import yaml
 
 from annotation.ratings import simulated_raters
+from corpus.features.published import PREFIX
+from corpus.features.table import read_recipe
 from corpus.sample.bayes import markdown
 from schemas import project as folder
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
@@ -103,7 +105,9 @@ def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
     yield f"{schema.description.en}\n\n{schema.description.zh}\n"
     for one in schema:
         yield from _field(one)
+    yield from _features(project, rows)
     yield from _agreement(project)
+    yield from _qualification(project)
     yield from _best_possible(project)
     yield "## Sources\n"
     for name, about in settings.sources.items():
@@ -143,6 +147,51 @@ def _field(one: Field) -> Iterator[str]:
     yield ""
 
 
+def _features(project: Project, rows: Rows) -> Iterator[str]:
+    """Print how features were made; their recipes stand beside them in full."""
+    configurations = [name for name in rows if name.startswith(PREFIX)]
+    if not configurations:
+        return
+    yield "## Features\n"
+    yield (
+        "Rows stand as in `default`. `features` is null where an utterance has none; `missing` says why."
+        " Every folder has its `recipe.json`: all parameters and versions.\n"
+    )
+    yield "| configuration | width | made with | pooling | without features |"
+    yield "|---|---:|---|---|---|"
+    for name in configurations:
+        recipe = read_recipe(project, name.removeprefix(PREFIX)) or {}
+        parameters = recipe.get("parameters", {})
+        without = "; ".join(f"{count:,}: {reason}" for reason, count in recipe.get("missing", {}).items())
+        cells = (name, recipe.get("width", ""), _made_with(recipe), parameters.get("pooling", ""), without)
+        yield f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |"
+    yield ""
+
+
+def _made_with(recipe: Mapping[str, Any]) -> str:
+    """Say in a table cell what made features."""
+    if "extractor" not in recipe:
+        given = recipe.get("recipe", recipe.get("made_by", "unknown"))
+        simulated = "simulated, " if recipe.get("simulated") else ""
+        return f"{simulated}{'recipe unknown' if given == 'unknown' else _brief(given)}"
+    parameters = recipe.get("parameters", {})
+    models = parameters.get("models", {"": parameters} if "model" in parameters else {})
+    said = [
+        f"{f'{language}: ' if language else ''}{one['model']}"
+        f"{' at ' + one['revision'][:12] if one.get('revision') else ''}"
+        f" (weights {one['weights_sha256'][:12]})"
+        for language, one in models.items()
+    ]
+    rate = [f"{parameters['sample_rate'] / 1000:g} kHz"] if "sample_rate" in parameters else []
+    return ", ".join([f"{recipe['extractor']} version {recipe['version']}", *said, *rate])
+
+
+def _brief(given: object) -> str:
+    """Print a recipe that came with features, cut where a table would burst."""
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
 def _best_possible(project: Project) -> Iterator[str]:
     """Print the best possible scores of a generated corpus, whose truth is known."""
     path = project.path("truth/bayes.json")
@@ -169,4 +218,41 @@ def _agreement(project: Project) -> Iterator[str]:
         value = f"{alpha['value']:.3f}" if alpha["value"] is not None else alpha["reason"]
         interval = f"{alpha['low']:.3f} to {alpha['high']:.3f}" if alpha["low"] is not None else ""
         yield f"| {name} | {one['level']} | {one['items']:,} | {one['raters']:,} | {value} | {interval} |"
+    yield ""
+
+
+def _qualification(project: Project) -> Iterator[str]:
+    """Print how raters were trained and how they answered control items: counts and means, nobody's own."""
+    path = project.path("reports/qualification.json")
+    if not path.exists():
+        return
+    known = json.loads(path.read_text("utf-8"))
+    yield "## Training of the raters\n"
+    if known["raters"]:
+        attempts = ", ".join(
+            f"{count} in {times} attempt{'s' * (times != '1')}"
+            for times, count in known["raters_by_attempts"].items()
+        )
+        yield (
+            f"{known['raters']} raters took part in training ({attempts}); {known['qualified']} qualified. "
+            f"{known['overrides']} rated without having qualified, on a recorded decision of the lead.\n"
+        )
+    rows = [
+        ("training, last attempt", name, one["threshold"], one["last_attempt"])
+        for name, one in known["training"].items()
+    ]
+    rows += [
+        (f"control items of {round_}", name, None, one)
+        for round_, fields in known["control"].items()
+        for name, one in fields.items()
+        if one["answers"]
+    ]
+    if rows:
+        yield "Mean score against known answers, corrected for chance (1: as known, 0: without looking).\n"
+        yield "| answers | field | threshold | raters | known answers | mean score |"
+        yield "|---|---|---:|---:|---:|---:|"
+        for what, name, least, one in rows:
+            mean = "too few raters to say" if one["mean"] is None else f"{one['mean']:.2f}"
+            shown = "" if least is None else f"{least:.2f}"
+            yield f"| {what} | {name} | {shown} | {one['raters']} | {one['answers']} | {mean} |"
     yield ""

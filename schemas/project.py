@@ -22,6 +22,7 @@ from schemas.definition import definition_text, parse_schema
 from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema
 from schemas.located_yaml import load_located
+from schemas.round_settings import RoundSettings, read_rounds_part, round_faults
 from schemas.tables import Provenance, content_hash, read_provenance
 
 SETTINGS = "corpus.yaml"
@@ -53,6 +54,7 @@ class Settings:
         citation: How to cite the corpus.
         labels: Which decided labels are built: a name under ``labels/``.
         sources: Licence, rights and ethics of each imported source, in the owner's words.
+        rounds: What the rounds of annotation are for and ask of raters, by name.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Settings:
     citation: str = ""
     labels: str = ""
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rounds: Mapping[str, RoundSettings] = field(default_factory=dict)
 
 
 _SOURCE_KEYS = ("licence", "rights", "ethics", "citation")
@@ -93,6 +96,8 @@ def parse_settings(text: str, where: str) -> Settings:
                 )
         elif key == "sources":
             issues += _source_faults(value, lines, where)
+        elif key == "rounds":
+            issues += round_faults(value, lines, where)
         elif not isinstance(value, str | None):
             issues.append(Issue("a text is expected here", where, line, None, key, value))
     if not data.get("name"):
@@ -100,7 +105,8 @@ def parse_settings(text: str, where: str) -> Settings:
     if issues:
         raise InputError(issues)
     given = {key: value for key, value in data.items() if value is not None}
-    return Settings(**{**given, "languages": tuple(given.get("languages", ()))})
+    rounds = read_rounds_part(given.get("rounds"))
+    return Settings(**{**given, "languages": tuple(given.get("languages", ())), "rounds": rounds})
 
 
 def _source_faults(value: object, lines: Mapping[tuple[str, ...], int], where: str) -> Iterator[Issue]:
@@ -371,4 +377,5 @@ licence: other           # of the annotations, as Hugging Face names it: cc-by-n
 citation: ""
 labels: ""               # which table of labels/ is built; empty: the only one
 sources: {{}}              # NAME: {{licence: ..., rights: ..., ethics: ..., citation: ...}}
+rounds: {{}}               # NAME: {{kind: main, pilot or training; threshold, control, daily_limit}}
 """

@@ -139,7 +139,7 @@ RESERVED_COLUMNS = frozenset(
     [
         *(name for table in (DIALOGUES, UTTERANCES, SPEAKERS, SPLITS) for name in table.names),
         *(column.name for column in _RATING),
-        *("method", "decided_by", "utterances", "audio", "video"),
+        *("method", "decided_by", "decided_at", "utterances", "audio", "video"),
     ]
 )
 """Columns that no field of a label schema may be called."""
@@ -193,12 +193,16 @@ def annotations_schema(schema: LabelSchema) -> pa.Schema:
 
 
 def labels_schema(schema: LabelSchema) -> pa.Schema:
-    """Return the Arrow schema of ``labels/METHOD.parquet``: a row for every utterance, in their order."""
+    """Return the Arrow schema of ``labels/METHOD.parquet``: a row for every utterance, in their order.
+
+    ``decided_by`` (a pseudonym) and ``decided_at`` are those of the adjudicator; null where raters decided.
+    """
     return pa.schema(
         [
             pa.field("utterance_id", _text, nullable=False),
             pa.field("method", _text),
             pa.field("decided_by", _text),
+            pa.field("decided_at", pa.timestamp("ms", tz="UTC")),
             *(column for field in schema for column in decided_columns(field)),
         ]
     )

@@ -250,6 +250,7 @@ def _labels(
         "utterance_id": utterances["utterance_id"],
         "method": _constant("published", rows),
         "decided_by": pa.nulls(rows, pa.string()),
+        "decided_at": pa.nulls(rows, pa.timestamp("ms", tz="UTC")),
     }
     for one in answers:
         columns |= one.decided_columns(rng)

@@ -51,9 +51,21 @@ class TableWriter:
 
     The bytes depend on the rows alone, not on how they were batched. Use as a context manager; the file is
     complete when the block ends. Writing happens in place: give it a path in a project's staging folder.
+
+    Args:
+        path: The file.
+        schema: Its schema.
+        provenance: What it is made from.
+        row_group: Rows of a row group; so many are in memory. Fewer for rows that are large.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, provenance: Provenance | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        provenance: Provenance | None = None,
+        row_group: int = ROW_GROUP,
+    ) -> None:
         metadata = dict(schema.metadata or {})
         if provenance is not None:
             metadata[_PROVENANCE_KEY] = provenance.to_json().encode()
@@ -62,6 +74,7 @@ class TableWriter:
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd", version="2.6")
         self._waiting: list[pa.Table] = []
         self._rows = 0
+        self._row_group = row_group
 
     def __enter__(self) -> Self:
         return self
@@ -70,12 +83,12 @@ class TableWriter:
         """Append rows; their columns and types must be those of the schema."""
         self._waiting.append(table.select(self.schema.names).cast(self.schema))
         self._rows += table.num_rows
-        while self._rows >= ROW_GROUP:
-            self._write_group(ROW_GROUP)
+        while self._rows >= self._row_group:
+            self._write_group(self._row_group)
 
     def _write_group(self, size: int) -> None:
         rows = pa.concat_tables(self._waiting)
-        self._writer.write_table(rows.slice(0, size).combine_chunks(), row_group_size=ROW_GROUP)
+        self._writer.write_table(rows.slice(0, size).combine_chunks(), row_group_size=self._row_group)
         rest = rows.slice(size)
         self._waiting, self._rows = ([rest] if rest.num_rows else []), rest.num_rows
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from annotation.aggregation.deciding import choose
-from annotation.agreement.patterns import Floats
+from annotation.agreement.patterns import Floats, Ints
 from schemas.fields import Field, IntervalField, Missing, MultilabelField
 from schemas.label_schema import LabelSchema
 from schemas.records import has_intensity
@@ -98,35 +101,39 @@ def adjudicated(labels: pa.Table, rulings: pa.Table, schema: LabelSchema) -> pa.
 
     Args:
         labels: Decided labels under `records.labels_schema`.
-        rulings: Ratings by adjudicators, oldest first: ``utterance_id``, ``rater`` and answer columns. What a
-            ruling leaves unrated stays as it was decided. Of several rulings on an utterance the last counts.
+        rulings: Ratings by adjudicators, oldest first: ``utterance_id``, ``rater``, answer columns and, where
+            they are known, ``updated`` and ``created``. What a ruling leaves unrated stays as it was decided.
+            Of several rulings on an utterance the last that answers a field counts for it.
         schema: The label schema.
     """
-    ids = rulings.column("utterance_id").combine_chunks()
-    _, back = np.unique(np.asarray(ids.to_pylist()[::-1], dtype=object).astype(str), return_index=True)
-    rulings = rulings.take(pa.array(np.sort(rulings.num_rows - 1 - back)))
-    row = pc.index_in(
-        labels.column("utterance_id"), value_set=rulings.column("utterance_id").combine_chunks()
-    )
-    ruled = rulings.take(row.combine_chunks() if isinstance(row, pa.ChunkedArray) else row)
-    anything = np.zeros(labels.num_rows, dtype=bool)
+    ids = labels.column("utterance_id").combine_chunks()
+    place = pc.index_in(rulings.column("utterance_id"), value_set=ids)
+    place = pc.fill_null(place, -1).to_numpy().astype(np.int64)
+    newest = np.full(labels.num_rows, -1)
     for field in schema:
-        answered = np.asarray(pc.is_valid(ruled.column(field.name)))
+        answered = np.asarray(pc.is_valid(rulings.column(field.name)))
         for reason in (Missing.CANNOT_TELL, Missing.NOT_APPLICABLE):
-            answered |= _is(ruled.column(f"{field.name}_missing"), reason)
-        anything |= answered
+            answered |= _is(rulings.column(f"{field.name}_missing"), reason)
+        ruling = np.full(labels.num_rows, -1)
+        rows = np.flatnonzero(answered & (place >= 0))
+        np.maximum.at(ruling, place[rows], rows)
+        newest = np.maximum(newest, ruling)
         names = [field.name, f"{field.name}_missing"]
         names += [f"{field.name}_intensity"] if has_intensity(field) else []
         for name in names:
-            labels = _replace(labels, name, answered, ruled.column(name))
-    return _replace(labels, "decided_by", anything, pc.cast(ruled.column("rater"), pa.string()))
+            labels = _replace(labels, name, ruling, rulings.column(name))
+    labels = _replace(labels, "decided_by", newest, rulings.column("rater"))
+    times = [rulings.column(name) for name in ("updated", "created") if name in rulings.column_names]
+    return _replace(labels, "decided_at", newest, pc.coalesce(*times)) if times else labels
 
 
-def _replace(labels: pa.Table, name: str, where: np.ndarray, column: pa.ChunkedArray) -> pa.Table:
+def _replace(labels: pa.Table, name: str, ruling: Ints, column: pa.ChunkedArray) -> pa.Table:
+    """Put cells of rulings into a column; ``ruling`` is the row of each label, -1 where it stays."""
     old = labels.column(name).combine_chunks()
-    new = choose(where, column.combine_chunks().cast(old.type), old)
+    ruled = column.combine_chunks().cast(old.type).take(pa.array(ruling, mask=ruling < 0))
+    new = choose(ruling >= 0, ruled, old)
     return labels.set_column(labels.column_names.index(name), labels.schema.field(name), new)
 
 
-def _is(column: pa.ChunkedArray, reason: Missing) -> np.ndarray:
+def _is(column: pa.ChunkedArray, reason: Missing) -> NDArray[Any]:
     return np.asarray(pc.fill_null(pc.equal(column, reason.value), False))

@@ -1,7 +1,8 @@
 """The answers to one field as integers: the ground of every method that decides labels.
 
 "Cannot tell" and "not applicable" are answers here; only what was never rated is missing. Of a rater who
-rated an utterance more than once, the latest answer counts.
+rated an utterance more than once, the latest answer to each field counts: a round that asks one field again
+leaves those to the others as they were.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from annotation.aggregation.votes import Votes
 from annotation.agreement.patterns import MISSING, Floats, Ints
+from annotation.ratings import oldest_first
 from schemas.answers import SET_SEPARATOR, join_sets
 from schemas.fields import Field, IntervalField, Missing, MultilabelField
 from schemas.records import RatingStatus, has_intensity
@@ -52,7 +54,7 @@ class Rows:
         known = rater != MISSING
         if not known.all():
             names, rater = (*names, UNKNOWN_RATER), np.where(known, rater, len(names))
-        order = _oldest_first(table)
+        order = oldest_first(table)
         if "status" in table.column_names:
             submitted = pc.equal(table.column("status"), RatingStatus.SUBMITTED.value)
             order = order[np.asarray(pc.fill_null(submitted, False))[order]]
@@ -67,15 +69,6 @@ def _raters(table: pa.Table) -> tuple[tuple[str, ...], Ints]:
     names = sorted(name for name in pc.unique(column).to_pylist() if name is not None)
     codes = pc.index_in(column, value_set=pa.array(names, pa.string()))
     return tuple(names), pc.fill_null(codes, MISSING).to_numpy().astype(np.int64)
-
-
-def _oldest_first(table: pa.Table) -> Ints:
-    """Rows in the order in which they were given; those without a time first, as they stand."""
-    times = [table.column(name) for name in ("updated", "created") if name in table.column_names]
-    if not times:
-        return np.arange(table.num_rows)
-    moments = pc.fill_null(pc.coalesce(*times).cast(pa.int64()), np.iinfo(np.int64).min)
-    return np.argsort(moments.to_numpy(), kind="stable")
 
 
 @dataclass(frozen=True)
@@ -171,7 +164,8 @@ def read_answers(table: pa.Table, field: Field, rows: Rows) -> Answers:
     for place, missing in ((CANNOT_TELL, Missing.CANNOT_TELL), (NOT_APPLICABLE, Missing.NOT_APPLICABLE)):
         stated = np.asarray(pc.fill_null(pc.equal(reason, missing.value), False))
         code[stated & ~given] = place
-    numbers, members = np.zeros(0), np.zeros((0, 0), dtype=bool)
+    numbers: Floats = np.zeros(0)
+    members: NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
     if isinstance(field, IntervalField):
         numbers = pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False).astype(np.float64)
     elif isinstance(field, MultilabelField):

@@ -7,7 +7,10 @@ A rater whose weight would be negative does not count.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from annotation.aggregation.estimate import ScoreEstimate, Scores
 from annotation.agreement.patterns import Floats
@@ -44,7 +47,7 @@ def evaluator_weights(scores: Scores) -> Floats:
     return weight
 
 
-def _correlation(one: Floats, other: Floats, group: np.ndarray, number: np.ndarray) -> Floats:
+def _correlation(one: Floats, other: Floats, group: NDArray[Any], number: NDArray[Any]) -> Floats:
     """Pearson correlation within each group; 0 where a variable does not vary."""
     size = len(number)
     count = np.maximum(number, 1)

@@ -3,6 +3,10 @@
 A rater either knows and gives the true option, or guesses from a distribution of their own. How often each
 rater guesses is estimated with the true options. Defined for any options without regard to their order; made
 for raters of whom some do not look at the items.
+
+The paper holds all options for equally frequent. Where nearly all items are "none", careful raters who
+nearly always say "none" then look like guessers, and neither the paper's priors nor its restarts mend that:
+it is what the model takes for likeliest. So the frequencies of the options are estimated, too.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ def mace(
     *,
     iterations: int = ITERATIONS,
     tolerance: float = TOLERANCE,
+    uniform: bool = False,
     start: tuple[Floats, Floats] | None = None,
 ) -> Estimate:
     """Estimate the true options and how often each rater guesses, by variational Bayes.
@@ -36,6 +41,7 @@ def mace(
         votes: Who voted for what.
         iterations: Most EM iterations.
         tolerance: EM ends when the mean log-likelihood of an item changes by less.
+        uniform: Hold all options for equally frequent, as the paper does.
         start: P(guess), P(know) of each rater, raters x 2, and P(option | guess), raters x used options; by
             default each rater guesses half of the time, any option equally often. A rater's knowledge is tied
             to the option they named, so that this even start leaves nothing undetermined.
@@ -54,7 +60,7 @@ def mace(
     )
     first = model.table(guess, strategy)
     fitted = fit(
-        patterns, model.maximise, iterations=iterations, tolerance=tolerance, start=first, uniform=True
+        patterns, model.maximise, iterations=iterations, tolerance=tolerance, start=first, uniform=uniform
     )
     guessed, known = model.expected(fitted.counts)
     given = guessed + known

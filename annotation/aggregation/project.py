@@ -11,7 +11,7 @@ from annotation.aggregation.adjudication import adjudicated
 from annotation.aggregation.labels import decide, fit_relations
 from annotation.aggregation.methods import METHODS
 from annotation.aggregation.outcome import Decided
-from annotation.ratings import project_ratings, require_ratings
+from annotation.ratings import oldest_first, project_ratings, require_ratings
 from schemas import project as folder
 from schemas import records
 from schemas.errors import InputError, Issue
@@ -20,7 +20,7 @@ from schemas.label_schema import LabelSchema
 from schemas.project import Project
 from schemas.tables import read_table, write_table
 
-VERSION = 2
+VERSION = 3
 COMMAND = "annotation aggregate"
 ADJUDICATION = "adjudication"
 """Origin of the ratings that decide, rather than count among others: ``annotations/adjudication.parquet``."""
@@ -66,8 +66,9 @@ def decide_project(
     decided = decide(ratings.filter(pc.invert(ruling)), project.schema, method, min_agreement)
     utterances = read_table(project.path(folder.UTTERANCES), ["utterance_id", "context_only"])
     labels = spread(decided.labels, utterances, project.schema)
-    rulings = ratings.filter(ruling).sort_by("updated")
+    rulings = ratings.filter(ruling)
     if rulings.num_rows:
+        rulings = rulings.take(pa.array(oldest_first(rulings)))
         labels = fit_relations(adjudicated(labels, rulings, project.schema), project.schema)
     with project.writing(COMMAND) as staging:
         write_table(staging / target, labels, records.labels_schema(project.schema), provenance)

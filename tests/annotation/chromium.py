@@ -6,16 +6,22 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotation.controls import Choice
+from annotation.controls import Choice, page_controls
+from annotation.labeling_config import turn_label
+from schemas.label_schema import LabelSchema
 from tests.annotation.label_studio import unavailable
+from tests.annotation.simulated_page import SimulatedPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response
 
 SCREEN = {"width": 1366, "height": 768}
+SUBMIT_BAR = 718  # pixels from the top of the screen
 LOST_KEYS = 700  # milliseconds; keys typed sooner after a submit are lost
+_SAID = re.compile(r"^(?!.*/(static|react-app)/)")  # what a server says that knows who asks
 _NAMES = {"enter": "Enter", "space": "Space", "tab": "Tab", "ctrl": "Control", "shift": "Shift", "alt": "Alt"}
 
 
@@ -37,7 +43,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-PATIENCE = 90_000
+PATIENCE = 180_000
 """Milliseconds to wait for what must come; a busy machine is no fault of the page."""
 
 
@@ -50,8 +56,14 @@ class Rater:
         clicks: Clicks since then.
     """
 
-    def __init__(self, browser: Browser, url: str, email: str, password: str) -> None:
-        self.page: Page = browser.new_context(viewport=SCREEN).new_page()
+    def __init__(
+        self, browser: Browser, url: str, email: str, password: str, record: Path | None = None
+    ) -> None:
+        # A recording holds every answer of the server, with its body; it is there when the context closes.
+        context = browser.new_context(
+            viewport=SCREEN, record_har_path=record, record_har_content="embed", record_har_url_filter=_SAID
+        )
+        self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.url = url
         self.keys = self.clicks = 0
@@ -59,7 +71,7 @@ class Rater:
         self.page.fill("input[name=email]", email)
         self.page.fill("input[name=password]", password)
         self.page.press("input[name=password]", "Enter")
-        self.page.wait_for_url(lambda address: "/user/login" not in address)
+        self.page.wait_for_url(lambda address: "/user/login" not in address, wait_until="commit")
 
     def open(self, project: int) -> None:
         """Start the stream of tasks of a project."""
@@ -93,6 +105,44 @@ class Rater:
         )
         self.page.locator(".lsf-choice", has=hint).locator("visible=true").click()
         self.clicks += 1
+
+    def answer(self, page: SimulatedPage, schema: LabelSchema, how: str) -> None:
+        """Do in the browser what was done on the simulated page, by ``keys`` or by ``mouse``."""
+        if how == "keys":
+            self.press(*page.pressed)
+            return
+        choices = {
+            choice.keys[0]: choice
+            for control in page_controls(schema)
+            if not control.hidden
+            for choice in control.choices
+        }
+        for key in page.pressed:
+            self.click(choices[key])
+
+    def pick_turn(self, number: int) -> None:
+        """Click a turn of a dialogue page: in its transcript or, with a video, on its label."""
+        marks = self.page.locator(".htx-highlight")
+        if marks.count():
+            marks.nth(number - 1).click()
+        else:
+            self.page.locator(".lsf-keypoints__name").get_by_text(turn_label(number), exact=True).click()
+        self.clicks += 1
+
+    def await_utterance(self, text: str) -> None:
+        """Wait until the page asks about the utterance of this text."""
+        self.page.wait_for_selector(f".cur:has-text({text!r}) >> visible=true")
+
+    def check_fits(self) -> None:
+        """Check that nothing of a page lies below the submit bar or beyond the right edge."""
+        box = self.page.locator(".g").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= SUBMIT_BAR
+        assert box["x"] + box["width"] <= SCREEN["width"]
+        ends = self.page.locator(".lsf-choice").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().right)"
+        )
+        assert max(ends) <= SCREEN["width"], "a choice is cut off"
 
     def shown(self) -> list[str]:
         """Return what the choices that are shown say, with their keys."""

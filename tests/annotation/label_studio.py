@@ -1,7 +1,4 @@
-"""A real Label Studio server for tests: installed once under the user's cache folder, migrated once, copied.
-
-``AFFECT_CORPUS_LABEL_STUDIO`` may name a virtual environment that holds it already.
-"""
+"""A real Label Studio server for tests: the installation that the command uses, migrated once, copied."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +26,7 @@ from schemas.errors import InputError
 
 ADMIN = ("admin@example.org", "a-password-of-the-tests")
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-STARTS_WITHIN = 180.0  # seconds; migrations on a slow machine
+STARTS_WITHIN = 1800.0  # seconds; migrations on a slow and busy machine
 
 
 def unavailable(what: str, why: object) -> NoReturn:
@@ -42,28 +39,34 @@ def unavailable(what: str, why: object) -> NoReturn:
 
 
 def installed() -> Path:
-    """Return a virtual environment with the server; the first call makes it (about 1 GB, minutes)."""
-    if named := os.environ.get("AFFECT_CORPUS_LABEL_STUDIO"):
-        return Path(named)
+    """Return the Python of the server's environment; the first call makes it (about 1 GB, minutes)."""
     try:
-        install(installation(), lambda step: print(f"\n{step}", file=sys.stderr))
+        return install(installation(), lambda step: print(f"\n{step}", file=sys.stderr))
     except InputError as error:
         raise RuntimeError(str(error)) from error
-    return installation()
 
 
-def template() -> Path:
-    """Return a migrated data folder with an administrator; the first call makes it."""
-    folder = installation().with_name(f"{installation().name}-migrated")
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder beside the server's environment; the first call has it made."""
+    folder = installation().with_name(f"{installation().name}-{name}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         if not (folder / ".complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            with running(folder, folder):
-                pass
+            make(folder)
             (folder / ".complete").touch()
     return folder
+
+
+def template() -> Path:
+    """Return a migrated data folder with an administrator."""
+
+    def migrate(folder: Path) -> None:
+        with running(folder, folder):
+            pass
+
+    return made_once("migrated", migrate)
 
 
 @dataclass
@@ -123,8 +126,14 @@ class Server:
 
 
 @contextmanager
-def running(data: Path, media: Path) -> Iterator[Server]:
-    """Start a server on a data folder, serving files below ``media``; stop it in the end."""
+def running(data: Path, media: Path, **database: str) -> Iterator[Server]:
+    """Start a server on a data folder, serving files below ``media``; stop it in the end.
+
+    Args:
+        data: The data folder.
+        media: Folder of what it shows.
+        database: Its settings of another database than SQLite in the data folder.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -148,8 +157,9 @@ def running(data: Path, media: Path) -> Iterator[Server]:
             ),
             "",
         ),
+        **database,
     }
-    command = [installed() / "bin" / "label-studio", "start", "--no-browser", "--data-dir", data]
+    command = [installed().with_name("label-studio"), "start", "--no-browser", "--data-dir", data]
     command += ["--internal-host", "127.0.0.1", "--port", str(port)]
     log = data / "server.log"
     with log.open("w") as out:

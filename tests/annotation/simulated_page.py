@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
+from annotation import hotkeys
 from annotation.controls import Role, Special, page_controls, scale_points
+from schemas.answer_sampling import draw_answers
 from schemas.fields import Field, IntervalField, MultilabelField, RelationField
 from schemas.label_schema import LabelSchema
 
@@ -148,3 +150,49 @@ def pressed(page: SimulatedPage, schema: LabelSchema, answers: Mapping[str, Any]
             assert press(one, value, Role.VALUE), f"{value!r} of {one.name} cannot be chosen"
         expected |= {one.name: value, f"{one.name}_missing": missing}
     return expected
+
+
+def opinions(schema: LabelSchema, rows: int, seed: int) -> list[dict[str, Any]]:
+    """Draw complete answers about utterances: a page cannot be submitted with a question left open."""
+    found = draw_answers(schema, rows * 8, seed).to_pylist()
+    complete = [
+        row
+        for row in found
+        if all(row[f"{one.name}_missing"] in (None, "cannot_tell", "not_applicable") for one in schema)
+        and all(row[one.name] != [] for one in schema)
+    ]
+    return complete[:rows]
+
+
+# Two utterances as the ``affect`` schema has them: the keys, without playing and submitting, and the row.
+PLAIN_KEYS = (hotkeys.PLAIN_CASE, "5", "t", "g")
+PLAIN_ROW = {
+    "sentiment": "neutral",
+    "emotion": ["neutral"],
+    "emotion_intensity": [1, 0, 0, 0, 0, 0, 0],
+    "sarcasm": "none",
+    "humor": "none",
+    "valence": 5.0,
+    "arousal": 5.0,
+    "dominance": 5.0,
+    "emotion_sentiment": None,
+    "emotion_sentiment_missing": "not_applicable",
+    "sarcasm_humor": None,
+    "sarcasm_humor_missing": "not_applicable",
+    "flags": [],
+}
+# Two emotions with their strength, sarcasm, humor, both relations, one flag.
+RICH_KEYS = ("c", "shift+5", "shift+q", "n", "shift+2", "7", "o", "k", "shift+l", "shift+v", "shift+d")
+RICH_ROW = {
+    "sentiment": "positive",
+    "emotion": ["joy", "anger"],
+    "emotion_intensity": [0, 2, 0, 1, 0, 0, 0],
+    "sarcasm": "sarcastic",
+    "humor": "humorous",
+    "valence": 7.0,
+    "arousal": 8.0,
+    "dominance": 8.0,
+    "emotion_sentiment": 2,
+    "sarcasm_humor": 1,
+    "flags": ["inaudible"],
+}

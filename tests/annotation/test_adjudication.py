@@ -124,6 +124,7 @@ def test_the_whole_way_from_disagreement_to_decision(rated):
     for name, verdict in ruled.items():
         assert {field: labels[name][field] for field in verdict} == verdict
         assert labels[name]["decided_by"] == judge
+        assert labels[name]["decided_at"] is not None
     for name in ids_of(project, {0}):
         assert labels[name]["decided_by"] != judge
     # What was decided is not sent again.
@@ -167,7 +168,8 @@ def test_answers_are_shown_as_they_are_and_escaped(tmp_path):
     shown = answers_html([row, other], schema, "en")
     assert "<b>r1</b>" not in shown
     assert "&lt;b&gt;r1&lt;/b&gt; (main)" in shown
-    for text in ("joy 2, anger 3", "(cannot_tell)", "<b>negative</b>", "<b>positive</b>", "-2", "5.5"):
+    for text in ("Joy 2, Anger 3", "(cannot_tell)", "<b>Negative</b>", "<b>Positive</b>", "-2", "5.5"):
         assert text in shown
-    assert "<span>none</span>" in shown
-    assert "情感极性" in answers_html([row], schema, "zh")
+    assert "<span>Not humorous</span>" in shown
+    in_chinese = answers_html([row], schema, "zh")
+    assert all(text in in_chinese for text in ("情感极性", "消极", "喜悦 2, 愤怒 3"))

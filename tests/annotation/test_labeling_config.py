@@ -196,6 +196,14 @@ def test_a_page_without_an_emotion_cannot_be_submitted() -> None:
     assert page.selected["emotion-joy"] == ["2"]
 
 
+def test_the_style_has_no_sign_that_is_lost_in_it() -> None:
+    for sheet in sheets():
+        [style] = fromstring(labeling_config(load_schema("affect"), sheet)).iter("Style")
+        assert style.text
+        assert not set("<>&") & set(style.text)
+        assert style.text.count("{") == style.text.count("}")
+
+
 def test_a_dialogue_page_cannot_hide_later_turns() -> None:
     with pytest.raises(InputError, match="past context needs the utterance design"):
         labeling_config(load_schema("affect"), replace(SHEET, design=Design.DIALOGUE, context=Context.PAST))

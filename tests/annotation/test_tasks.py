@@ -14,7 +14,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from annotation.controls import scale_points
 from annotation.labeling_config import labeling_config
+from annotation.predictions import Prediction, predicted
+from annotation.pulled import prediction_shown
+from annotation.results import read_annotation
 from annotation.sheet import Design, Sheet
 from annotation.tasks import (
     FRAME_RATE,
@@ -27,10 +31,14 @@ from annotation.tasks import (
     utterance_task,
 )
 from schemas import InputError, load_schema
+from schemas.definition import shipped_definitions
+from schemas.fields import IntervalField, RelationField
+from schemas.label_schema import LabelSchema
 from schemas.project import Project
 from schemas.records import Condition, Context
 from schemas.sampling import draw_corpus
 from schemas.tables import write_table
+from tests.annotation.simulated_page import opinions
 
 SAID = ('alpha <b>bold</b> & "q"', "beta 😀 two\nlines", "gamma", "delta $text")
 DIALOGUE = Dialogue(
@@ -230,3 +238,69 @@ def test_dialogues_of_a_project_have_the_names_of_their_speakers(tmp_path: Path)
 
 def test_paths_of_clips_are_quoted() -> None:
     assert media_url("clips/a b%#?/名.mp4") == "/data/local-files/?d=clips/a%20b%25%23%3F/%E5%90%8D.mp4"
+
+
+# -- predictions ------------------------------------------------------------------------------------------
+
+MODEL = {"u0": ("floor-1", 0.5), "u1": ("floor-2", None), "u3": ("floor-1", 0.9)}
+
+
+def said_by_models(schema: LabelSchema) -> dict[str, Prediction]:
+    """Predictions of three of four turns, of two models."""
+    rows = opinions(schema, 3, seed=8)
+    return {
+        f"d/1_{name}": Prediction(version, score, answers)
+        for (name, (version, score)), answers in zip(MODEL.items(), rows, strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", shipped_definitions())
+@pytest.mark.parametrize("condition", list(Condition))
+@pytest.mark.parametrize("design", list(Design))
+def test_a_page_that_is_submitted_as_it_was_filled_in_says_what_the_model_said(
+    design: Design, condition: Condition, name: str
+) -> None:
+    schema = load_schema(name)
+    sheet = replace(SHEET, design=design, condition=condition, context=Context.FULL)
+    said = said_by_models(schema)
+    made = (
+        [dialogue_task(DIALOGUE, sheet, CLIP)]
+        if design is Design.DIALOGUE
+        else [utterance_task(DIALOGUE, index, sheet, CLIP) for index in range(4)]
+    )
+    before = json.dumps(made)
+    rows = []
+    for task in (predicted(one, said, schema) for one in made):
+        shown = task.get("predictions", [{"result": []}])[0]["result"]
+        reading = read_annotation({"id": 1, "result": shown}, task["data"], schema, rater="r1")
+        assert not reading.quarantine
+        for row in reading.rows:
+            row["prediction_shown"] = prediction_shown(task["data"], row["utterance_id"])
+        rows += reading.rows
+    assert json.dumps(made) == before
+    assert [row["prediction_shown"] for row in rows] == ["floor-1", "floor-2", None, "floor-1"]
+    for row in rows:
+        model = said.get(row["utterance_id"])
+        for one in schema:
+            value, missing = (
+                (model.answers[one.name], model.answers[f"{one.name}_missing"])
+                if model
+                else (None, "not_rated")
+            )
+            if isinstance(one, IntervalField) and value is not None:
+                value = min(scale_points(one), key=lambda point: abs(point - value))
+            if not isinstance(one, RelationField):
+                assert (row[one.name], row[f"{one.name}_missing"]) == (value, missing)
+
+
+def test_a_dialogue_that_a_model_saw_has_one_prediction_with_all_turns_and_the_mean_score() -> None:
+    schema = load_schema("affect")
+    sheet = replace(SHEET, design=Design.DIALOGUE, context=Context.FULL)
+    task = dialogue_task(DIALOGUE, sheet, CLIP)
+    [part] = predicted(task, said_by_models(schema), schema)["predictions"]
+    assert part["result"][:4] == task["predictions"][0]["result"]
+    assert part["score"] == pytest.approx(0.7)
+    regions = {one["id"]: one["value"]["ranges"] for one in part["result"][:4]}
+    assert {one["id"] for one in part["result"][4:]} == {"T01", "T02", "T04"}
+    assert all(one["value"]["ranges"] == regions[one["id"]] for one in part["result"][4:])
+    assert predicted(task, {}, schema) == task

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.timesheet import csv_text, timesheet, works, write_timesheet
+from annotation.rounds import TRAINING
+from annotation.timesheet import WORK_HEAD, csv_text, timesheet, works, write_timesheet
 from corpus.sample.packaged import create_sample
 from schemas.errors import InputError
+from schemas.tables import read_table, write_table
 
 DAY = datetime(2026, 3, 5, 8, 0, tzinfo=UTC).timestamp()
 
@@ -28,6 +30,7 @@ def table(rows: list[tuple[str, str, float, float | None]], status: list[str] | 
     return pa.table(
         {
             "rater": pa.array([row[0] for row in rows], pa.string()),
+            "round": pa.array(["main"] * len(rows), pa.string()),
             "utterance_id": pa.array([row[1] for row in rows], pa.string()),
             "status": pa.array(status or ["submitted"] * len(rows), pa.string()),
             "created": pa.array(moments, kind),
@@ -121,6 +124,31 @@ def test_csv_opens_in_excel_and_runs_nothing() -> None:
     assert {row[0] for row in rows[1:]} == {
         "王小明", "'=HYPERLINK(1)", "'+1", "'-1", "'@SUM(A1)", "' =1", "'\t=1", 'a,"b"',
     }  # fmt: skip
+
+
+def test_each_rating_is_written_with_sitting_and_position() -> None:
+    done = works(table([("a", "u1", 1, 60), ("a", "u2", 40, 120.25)]))
+    rows = list(csv.reader(io.StringIO(csv_text(done, WORK_HEAD).removeprefix("\ufeff"), newline="")))
+    assert rows == [
+        list(WORK_HEAD),
+        ["a", "main", "u1", "False", "2026-03-05 08:01:00", "60.0", "0.0", "1", "1"],
+        ["a", "main", "u2", "False", "2026-03-05 08:40:00", "120.2", "2219.8", "2", "1"],
+    ]
+
+
+def test_training_is_work_too(tmp_path: Path) -> None:
+    project, _ = create_sample(tmp_path / "p")
+    rated = read_table(project.path("annotations/sample.parquet")).slice(0, 1)
+    moment = pa.array([datetime(2026, 3, 5, 8, tzinfo=UTC)], pa.timestamp("ms", tz="UTC"))
+    for name in ("created", "updated"):
+        rated = rated.set_column(rated.column_names.index(name), name, moment)
+    project.path("private").mkdir(exist_ok=True)
+    write_table(project.path(TRAINING), rated, rated.schema)
+    lines, _ = write_timesheet(project)
+    assert [(one.period, one.items) for one in lines] == [("2026-03-05", 1), ("2026-03", 1)]
+    work = project.path("private/work-all.csv")
+    assert stat.S_IMODE(work.stat().st_mode) == 0o600
+    assert len(work.read_text("utf-8-sig").splitlines()) == 2
 
 
 def test_a_project(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_tables_hold_every_field_in_order_after_the_common_columns(name: str) ->
     own = [column.name for field in schema for column in answer_columns(field)]
     assert ratings.names[-len(own) :] == own
     assert ratings.names[:3] == ["annotation_id", "utterance_id", "rater"]
-    assert labels.names == ["utterance_id", "method", "decided_by"] + [
+    assert labels.names == ["utterance_id", "method", "decided_by", "decided_at"] + [
         column for field in schema for column in derived_columns(field)
     ]
     for arrow in (ratings, labels):

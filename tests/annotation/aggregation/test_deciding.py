@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from annotation.aggregation.ewe import evaluator_weights, ewe_score
 from annotation.aggregation.gaussian_raters import gaussian_raters
 from annotation.aggregation.median import median, median_score, signed_median
 from annotation.aggregation.votes import Votes
+from annotation.agreement.reading import read_ratings
+from annotation.raters import measure_raters
 from corpus.sample.packaged import create_sample
 from schemas import load_schema
 from schemas.errors import InputError
@@ -328,7 +331,47 @@ def test_a_ruling_decides_and_says_whose_it_is() -> None:
     assert (row["humor"], row["humor_missing"], row["decided_by"]) == ("humorous", None, "judge")
     assert row["humor_soft"] == [0.5, 0.5]
     assert row["sentiment_missing"] == "not_rated"
+    assert row["decided_at"] is None, "nobody knows when"
     assert labels.to_pylist()[0]["decided_by"] is None
+
+
+def moments(table: pa.Table, milliseconds: list[int]) -> pa.Table:
+    """The ratings with the times at which they were given."""
+    return table.append_column("updated", pa.array(milliseconds, pa.timestamp("ms", tz="UTC")))
+
+
+def test_a_round_that_asks_one_field_again_leaves_the_others_as_they_were() -> None:
+    whole = {"sentiment": "negative", "sarcasm": "none", "humor": "none", "valence": 2.0}
+    rows = [
+        {"rater": "a", **whole},
+        {"rater": "b", **whole},
+        {"rater": "a", "sentiment": "positive"},
+        {"rater": "b", "sentiment": "positive", "sarcasm": "!cannot_tell"},
+    ]
+    table = moments(ratings(rows), [1, 1, 2, 2])
+    for method in ("majority", "dawid_skene", "mace"):
+        row = aggregate(table, SCHEMA, method).to_pylist()[0]
+        assert (row["sentiment"], row["sentiment_agreement"], row["sentiment_raters"]) == ("positive", 1, 2)
+        assert (row["humor"], row["humor_raters"], row["valence"]) == ("none", 2, 2.0)
+        assert row["sarcasm_raters"] == 2
+        assert row["sarcasm_agreement"] == 0  # one none, one that cannot be told any more
+    report = measure_raters(table, SCHEMA)
+    assert [one.fields["humor"].answers for one in report.raters] == [1, 1]
+    assert [one.fields["sentiment"].accuracy.value for one in report.raters] == [1, 1]
+    coded = read_ratings(table, SCHEMA["humor"], item="utterance_id", rater="rater", duplicates="latest")
+    assert (coded.items, coded.raters) == (1, 2)
+
+
+def test_of_several_rulings_the_last_on_each_field_counts() -> None:
+    labels = aggregate(ratings([{"rater": "a", "humor": "none"}]), SCHEMA)
+    rulings = [
+        {"rater": "judge", "humor": "humorous", "sentiment": "negative"},
+        {"rater": "other", "sentiment": "positive"},
+        {"rater": "other", "utterance": "elsewhere", "sentiment": "neutral"},
+    ]
+    (row,) = adjudicated(labels, moments(ratings(rulings), [5, 6, 7]), SCHEMA).to_pylist()
+    assert (row["humor"], row["sentiment"], row["decided_by"]) == ("humorous", "positive", "other")
+    assert row["decided_at"] == datetime.fromtimestamp(0.006, UTC)
 
 
 def test_a_project_with_adjudication(tmp_path: Path) -> None:
@@ -348,6 +391,11 @@ def test_a_project_with_adjudication(tmp_path: Path) -> None:
     rulings = table.slice(0, 1)
     values = {"utterance_id": first, "rater": "judge", "humor": "humorous", "humor_missing": None,
               "annotation_id": "adjudication-1"}  # fmt: skip
+    then = datetime(2026, 3, 5, 8, tzinfo=UTC)
+    updated = rulings.schema.field("updated")
+    rulings = rulings.set_column(
+        rulings.column_names.index("updated"), updated, pa.array([then], updated.type)
+    )
     for name, value in values.items():
         place = rulings.column_names.index(name)
         rulings = rulings.set_column(place, rulings.schema.field(name), pa.array([value], pa.string()))
@@ -355,7 +403,7 @@ def test_a_project_with_adjudication(tmp_path: Path) -> None:
     again = decide_project(project, "dawid_skene", min_agreement=0.4)
     assert again is not None
     row = next(one for one in again.labels.to_pylist() if one["utterance_id"] == first)
-    assert (row["humor"], row["decided_by"]) == ("humorous", "judge")
+    assert (row["humor"], row["decided_by"], row["decided_at"]) == ("humorous", "judge", then)
     others = [one["decided_by"] for one in again.labels.to_pylist() if one["utterance_id"] != first]
     assert set(others) == {None}
     assert validate_answers(again.labels, project.schema, "labels") == []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.aggregation.dawid_skene import dawid_skene
+from annotation.aggregation.dawid_skene import HELD_OUT_STEPS, TYPICAL, dawid_skene
 from annotation.aggregation.em import fit
 from annotation.aggregation.estimate import Estimate
 from annotation.aggregation.glad import Model, glad
@@ -61,7 +61,8 @@ def test_dawid_skene_is_that_of_crowd_kit(
     ours: Callable[..., Estimate], theirs: str, raters: tuple[int, int]
 ) -> None:
     votes, _ = simulate(250, raters, 4, seed=3)
-    found = ours(votes, iterations=12, tolerance=0)
+    paper = {"held_out": False} if ours is dawid_skene else {}
+    found = ours(votes, iterations=12, tolerance=0, **paper)
     oracle = getattr(crowdkit, theirs)(n_iter=12, tol=-np.inf).fit(frame(votes))
     assert matrix(oracle.probas_) == pytest.approx(found.probability, abs=1e-8)
     if "confusion" in found.raters:
@@ -98,7 +99,7 @@ def test_mace_is_that_of_crowd_kit_from_the_same_start(raters: tuple[int, int]) 
 
     oracle.__dict__["_initialize"] = initialize
     assert list(labels) == [0, 1, 2]
-    found = mace(own, iterations=11, tolerance=0, start=(guess, strategy))
+    found = mace(own, iterations=11, tolerance=0, uniform=True, start=(guess, strategy))
     assert matrix(oracle.fit_predict_proba(data)) == pytest.approx(found.probability, abs=1e-8)
 
 
@@ -162,6 +163,77 @@ def test_glad_climbs_along_its_gradient() -> None:
         step[place] = 1e-6
         numeric = (model.loss(point + step)[0] - model.loss(point - step)[0]) / 2e-6
         assert numeric == pytest.approx(slope[place], abs=1e-5)
+
+
+def judged_without_own_votes(votes: Votes, posterior: np.ndarray, steps: int) -> np.ndarray:
+    """`held_out_posterior` item by item: what is left of the votes is counted anew for every item."""
+    size = votes.options
+    for _ in range(steps):
+        typical = np.full((size, size), 1 / size)  # true option, answer
+        for item, option in zip(votes.item, votes.option, strict=True):
+            typical[:, option] += posterior[item]
+        typical /= typical.sum(axis=1, keepdims=True)
+        judged = np.zeros_like(posterior)
+        for one in range(votes.items):
+            others = votes.item != one
+            matrices = TYPICAL * np.repeat(typical[None], votes.raters, axis=0)
+            np.add.at(
+                matrices.transpose(0, 2, 1),
+                (votes.rater[others], votes.option[others]),
+                posterior[votes.item[others]],
+            )
+            matrices /= matrices.sum(axis=2, keepdims=True)
+            judged[one] = np.delete(posterior, one, axis=0).sum(axis=0) + 1
+            for rater, option in zip(votes.rater[~others], votes.option[~others], strict=True):
+                judged[one] *= matrices[rater, :, option]
+        posterior = judged / judged.sum(axis=1, keepdims=True)
+    return posterior
+
+
+@pytest.mark.parametrize("raters", [PANEL, POOL])
+def test_items_are_judged_without_their_own_votes(raters: tuple[int, int]) -> None:
+    votes, _ = simulate(40, raters, 3, seed=5)
+    paper = dawid_skene(votes, held_out=False)
+    expected = judged_without_own_votes(votes, paper.probability, HELD_OUT_STEPS)
+    assert dawid_skene(votes).probability == pytest.approx(expected, abs=1e-9)
+    assert (dawid_skene(votes).raters["confusion"] == paper.raters["confusion"]).all()
+
+
+def surprise(estimate: Estimate, truth: np.ndarray) -> float:
+    """Mean negative log-probability of the truth, a proper score of calibration and sharpness."""
+    told = estimate.probability[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(told, 1e-12)).mean())
+
+
+@pytest.mark.parametrize("items", [40, 100, 2000])
+def test_posteriors_without_own_votes_are_less_sure_of_what_is_wrong(items: int) -> None:
+    found = []
+    for seed in range(5):
+        votes, truth = simulate(items, PANEL, 3, seed=seed)
+        paper = surprise(dawid_skene(votes, held_out=False), truth)
+        found.append((paper, surprise(dawid_skene(votes), truth)))
+    paper, held_out = np.mean(found, axis=0)
+    assert held_out < paper * (0.6 if items <= 100 else 1.0)
+
+
+def test_mace_does_not_take_careful_raters_for_guessers_where_nearly_all_is_none() -> None:
+    random = np.random.default_rng(0)
+    truth = (random.random(2000) < 0.03).astype(np.int64)
+    item, rater = np.repeat(np.arange(2000), 5), np.tile(np.arange(5), 2000)
+    option = np.where(random.random(10_000) < 0.95, truth[item], 1 - truth[item])
+    option[rater == 0] = random.integers(0, 2, 2000)  # who does not look
+    votes = Votes(item, rater, option, 2000, 5, 2, 2)
+    found, paper = mace(votes), mace(votes, uniform=True)
+    right = truth == 1
+
+    def f1(estimate: Estimate) -> float:
+        said = estimate.choice == 1
+        return float(2 * (said & right).sum() / (said.sum() + right.sum()))
+
+    assert f1(found) > f1(majority(votes)) > 0.7 > f1(paper)
+    assert found.raters["guessing"][0] > 0.8
+    assert found.raters["guessing"][1:].max() < 0.3
+    assert paper.raters["guessing"][1:].min() > 0.6
 
 
 @pytest.mark.parametrize("method", ["dawid_skene", "one_coin_dawid_skene", "mace", "glad"])

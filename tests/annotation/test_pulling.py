@@ -1,0 +1,198 @@
+"""What a pull asks the server for, and when: a stand-in for the server notes every request."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from annotation import pulled, rounds
+from annotation.assignment import Stop
+from annotation.pulled_table import TABLE, Reader
+from annotation.pulling import pull
+from annotation.sheet import Design
+from annotation.tasks import read_dialogues, utterance_task
+from schemas.records import Condition, Context
+from schemas.tables import read_table
+from tests.annotation.served import results, small_project
+
+RATERS = ("r1", "r2", "r3")
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+class StandIn:
+    """A server of tasks by project. Its clock stands still until it is set.
+
+    Attributes:
+        date: The server's time.
+        tasks_of: The tasks of each project, as an export gives them.
+        asked: What was asked for, in order: project, and how many tasks were exported.
+    """
+
+    name = url = "stand-in"
+
+    def __init__(self):
+        self.date = NOON
+        self.tasks_of = {}
+        self.asked = []
+
+    def project(self, number):
+        tasks = self.tasks_of[number]
+        counted = sum(len(task["annotations"]) for task in tasks)
+        return {
+            "task_number": len(tasks),
+            "useful_annotation_number": counted,
+            "skipped_annotations_number": 0,
+        }
+
+    def drafts(self, number):
+        return 0
+
+    def tasks(self, number, since):
+        return [task for task in self.tasks_of[number] if datetime.fromisoformat(task["updated_at"]) > since]
+
+    def export(self, number, tasks=None):
+        found = [task for task in self.tasks_of[number] if tasks is None or task["id"] in tasks]
+        self.asked.append((number, len(found)))
+        return deepcopy(found)
+
+    def answer(self, task, sentiment):
+        """Submit an answer now, or change the one that stands."""
+        now = self.date.isoformat()
+        new = {"unique_id": f"a{task['id']}", "created_at": now, "was_cancelled": False}
+        new["completed_by"] = task["id"] // 1000
+        one = {**(task["annotations"] or [new])[0], "updated_at": now, "lead_time": 9.0}
+        task["annotations"] = [{**one, "result": results({"sentiment": sentiment, "sarcasm": "none"})}]
+        task["updated_at"] = now
+
+
+@pytest.fixture
+def project(tmp_path):
+    return small_project(tmp_path / "p", dialogues=4)
+
+
+@pytest.fixture
+def server(project):
+    """A server on which three raters have just answered everything, within one second."""
+    found, dialogues = StandIn(), read_dialogues(project)
+    queue = tuple(Stop(one.dialogue_id) for one in dialogues)
+    made = rounds.Round(
+        "pilot", 1, found.name, ("sentiment", "sarcasm"), "1.0.0", "1.0.0", Design.UTTERANCE, Condition.TEXT,
+        Context.PAST, 20, 3, 0.0, 0, None, dict.fromkeys(RATERS, "en"), dict.fromkeys(RATERS, queue),
+        {rater: number for number, rater in enumerate(RATERS, 1)},
+    )  # fmt: skip
+    rounds.write_round(project, made)
+    for rater, number in made.projects.items():
+        turns = [
+            (one, place) for one in dialogues for place, turn in enumerate(one.turns) if not turn.context_only
+        ]
+        found.tasks_of[number] = [
+            {
+                "id": 1000 * number + place,
+                "created_at": (NOON - timedelta(hours=1)).isoformat(),
+                "data": utterance_task(dialogue, turn, made.sheet(rater))["data"],
+                "annotations": [],
+            }
+            for place, (dialogue, turn) in enumerate(turns)
+        ]
+        for task in found.tasks_of[number]:
+            found.answer(task, "positive")
+    return found
+
+
+def test_a_pull_with_nothing_new_exports_nothing_even_right_after_everything_changed(project, server):
+    found = pull(project, client=server)
+    everything = {number: len(tasks) for number, tasks in server.tasks_of.items()}
+    assert found.new == sum(everything.values())
+    assert dict(server.asked) == everything
+    server.asked.clear()
+    for seconds in (0, 5, 30, 3600):
+        server.date = NOON + timedelta(seconds=seconds)
+        found = pull(project, client=server)
+        assert (found.new, found.wrote, server.asked) == (0, False, [])
+
+
+def test_what_changes_right_after_a_pull_is_exported_alone(project, server):
+    late = server.tasks_of[2][4]
+    late["annotations"].clear()
+    pull(project, client=server)
+    server.asked.clear()
+    server.date = NOON + timedelta(seconds=1)
+    server.answer(server.tasks_of[2][3], "negative")
+    found = pull(project, client=server)
+    assert (found.new, found.changed, server.asked) == (0, 1, [(2, 1)])
+    # Visible late: its time is before that of the pulls, and after what counts as seen for sure.
+    server.date = NOON - timedelta(seconds=2)
+    server.answer(late, "neutral")
+    server.date = NOON + timedelta(minutes=1)
+    server.asked.clear()
+    found = pull(project, client=server)
+    assert (found.new, found.changed, server.asked) == (1, 0, [(2, 1)])
+    rows = read_table(project.path(TABLE)).to_pylist()
+    standing = [row["sentiment"] for row in rows if row["status"] == "submitted"]
+    assert sorted(set(standing)) == ["negative", "neutral", "positive"]
+    assert len(standing) == sum(map(len, server.tasks_of.values()))
+
+
+def test_what_was_changed_recently_is_forgotten_when_it_is_old(project, server):
+    pull(project, client=server)
+    assert sum(map(len, pulled.read_index(project).recent.values())) == sum(
+        map(len, server.tasks_of.values())
+    )
+    server.date = NOON + timedelta(minutes=5)
+    server.answer(server.tasks_of[1][0], "negative")
+    pull(project, client=server)
+    assert list(pulled.read_index(project).recent["pilot|r1"]) == [str(server.tasks_of[1][0]["id"])]
+
+
+def test_no_more_than_one_project_is_fetched_ahead(project, server, monkeypatch):
+    """Exports are large: while one is read, the next may arrive, and no third."""
+    ahead = []
+    read = Reader.read
+
+    def noted(self, one):
+        ahead.append(len(server.asked) - int(one["owner"][1:]))
+        read(self, one)
+
+    monkeypatch.setattr(Reader, "read", noted)
+    pull(project, client=server)
+    assert set(ahead) <= {0, 1}
+    assert ahead[-1] == 0
+
+
+def test_the_table_from_the_journal_equals_the_one_that_was_written_as_it_came(project, server):
+    pull(project, client=server)
+    for turn, minutes in enumerate((1, 2, 3)):
+        server.date = NOON + timedelta(minutes=minutes)
+        server.answer(server.tasks_of[1][turn], "negative")
+        server.answer(server.tasks_of[1][0], ("neutral", "negative", "positive")[turn])
+        pull(project, client=server)
+    table, index = project.path(TABLE).read_bytes(), pulled.read_index(project)
+    journal = list(pulled.read_journal(project))
+    assert len(journal) == sum(len(one.versions) for one in index.annotations.values())
+    project.path(TABLE).unlink()
+    found = pull(project, client=server)
+    assert (found.new, found.wrote) == (0, True)
+    assert project.path(TABLE).read_bytes() == table
+    assert pulled.read_index(project) == index
+
+
+def test_how_fast_an_annotation_was_is_said_of_its_latest_version(project, server):
+    """Exported files may bring an older version later."""
+    task = server.tasks_of[1][0]
+    older = deepcopy(task)
+    older["annotations"][0]["lead_time"] = 0.01
+    server.date = NOON + timedelta(minutes=1)
+    server.answer(task, "negative")
+    for name, one in (("new.json", task), ("old.json", older)):
+        (project.root / name).write_text(json.dumps([{**one, "project": 1}]))
+        found = pull(project, [project.root / name])
+        assert found.fast == 0
+    assert found.changed == 1
+    rows = read_table(project.path(TABLE)).to_pylist()
+    assert sorted((row["status"], row["sentiment"]) for row in rows) == [
+        ("submitted", "negative"),
+        ("superseded", "positive"),
+    ]

@@ -1,0 +1,196 @@
+"""Attempts and who may rate, from ratings that are written by hand; no server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from annotation.answer_key import ANSWER_KEY
+from annotation.assignment import Stop
+from annotation.qualification import (
+    attempts,
+    close_attempts,
+    control_scores,
+    override,
+    read_state,
+    require_qualified,
+)
+from annotation.qualification_report import qualify
+from annotation.roster import Accounts, write_accounts, write_private
+from annotation.rounds import TRAINING, Round, write_round
+from annotation.sheet import Design
+from schemas import InputError
+from schemas import project as folder
+from schemas.records import Condition, Context, annotations_schema
+from schemas.round_settings import RoundKind
+from schemas.tables import from_rows, read_table, write_table
+from tests.annotation.served import small_project
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+VALUES = ("negative", "neutral", "positive")
+ANN = "label-studio:r1"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose first two dialogues are for training; ann is the only rater."""
+    made = small_project(tmp_path / "p", dialogues=4)
+    write_accounts(made, Accounts({"ann": ANN}))
+    dialogues = read_table(made.path(folder.DIALOGUES)).column("dialogue_id").to_pylist()[:2]
+    write_key(made)
+    write_round(
+        made,
+        Round(
+            "training", 1, "own", ("sentiment",), "1.0.0", "g", Design.UTTERANCE, Condition.TEXT,
+            Context.PAST, 4, 0, 0.0, 0, None, {ANN: "en"}, {ANN: tuple(map(Stop, dialogues))},
+            kind=RoundKind.TRAINING, threshold={"sentiment": 0.6},
+        ),
+    )  # fmt: skip
+    return made
+
+
+def ids(project):
+    rows = read_table(project.path(folder.UTTERANCES)).to_pylist()
+    dialogues = list(dict.fromkeys(row["dialogue_id"] for row in rows))[:2]
+    return [
+        row["utterance_id"] for row in rows if row["dialogue_id"] in dialogues and not row["context_only"]
+    ]
+
+
+def known(place):
+    return VALUES[place % 3]
+
+
+def write_key(project, shift=0):
+    lines = ["training:"]
+    for place, name in enumerate(ids(project)):
+        lines.append(
+            f"  {name}: {{answers: {{sentiment: {known(place + shift)}}}, reason: {{en: a, zh: b}}}}"
+        )
+    write_private(project.path(ANSWER_KEY), "\n".join(lines) + "\n")
+
+
+def rating(place, utterance, value, minute, status="submitted"):
+    moment = START + timedelta(minutes=minute)
+    return {
+        "annotation_id": f"{utterance}@{minute}",
+        "utterance_id": utterance,
+        "rater": ANN,
+        "round": "training",
+        "status": status,
+        "created": moment,
+        "updated": moment,
+        "sentiment": value,
+        "sentiment_missing": None if value else "not_rated",
+        "sarcasm_missing": "not_rated",
+    }
+
+
+def rate(project, rows):
+    arrow = annotations_schema(project.schema)
+    write_table(project.path(TRAINING), from_rows(rows, arrow), arrow)
+
+
+def right(project):
+    return [rating(place, name, known(place), place) for place, name in enumerate(ids(project))]
+
+
+def test_an_attempt_is_closed_when_every_item_is_submitted_or_skipped(project):
+    rows = right(project)
+    rate(project, rows[:-1])
+    (one,) = close_attempts(project)
+    assert (one.closed, one.passed, one.done) == (False, False, one.items - 1)
+    rows[-1] = rating(0, rows[-1]["utterance_id"], None, 99, "skipped")
+    rate(project, rows)
+    (one,) = close_attempts(project)
+    assert one.closed
+    assert one.scores["sentiment"].same == one.items - 1, "what is skipped is not right"
+
+
+def test_nothing_is_closed_without_ratings(project):
+    (one,) = close_attempts(project)
+    assert (one.done, one.closed) == (0, False)
+    assert read_state(project).closed == {}
+
+
+def test_later_changes_and_deletions_do_not_count(project):
+    rows = right(project)
+    rate(project, rows)
+    before = close_attempts(project)
+    changed = [{**row, "status": "superseded"} for row in rows]
+    changed += [rating(place, row["utterance_id"], "neutral", 500 + place) for place, row in enumerate(rows)]
+    rate(project, changed)
+    assert attempts(project) == before
+    rate(project, changed[: len(rows)])
+    assert attempts(project) == before
+
+
+def test_what_is_changed_before_closing_counts(project):
+    rows = right(project)
+    first = rating(0, rows[0]["utterance_id"], "positive", -5, "superseded")
+    rate(project, [first, *rows])
+    (one,) = close_attempts(project)
+    assert one.scores["sentiment"].value == 1
+
+
+def test_a_corrected_key_corrects_the_scores(project):
+    rate(project, right(project))
+    write_key(project, shift=1)
+    (one,) = close_attempts(project)
+    assert not one.passed
+    write_key(project)
+    (one,) = attempts(project)
+    assert one.passed
+
+
+def test_who_may_rate(project):
+    accounts = Accounts({"ann": ANN, "bo": "label-studio:r2"})
+    with pytest.raises(InputError) as refused:
+        require_qualified(project, [ANN, "label-studio:r2"], accounts)
+    assert len(refused.value.issues) == 2
+    assert "no training round has them" in str(refused.value)
+    rate(project, right(project))
+    with pytest.raises(InputError, match="waits for 'annotation qualify'"):
+        require_qualified(project, [ANN], accounts)
+    close_attempts(project)
+    require_qualified(project, [ANN], accounts)
+
+
+@pytest.mark.parametrize(("rater", "why"), [("nobody", "x"), ("ann", " "), ("nobody", "")])
+def test_an_override_needs_a_rater_and_a_reason(project, rater, why):
+    with pytest.raises(InputError):
+        override(project, rater, why)
+    assert read_state(project).overrides == []
+
+
+def test_an_override_is_kept_beside_the_attempts(project):
+    close_attempts(project)
+    override(project, "ann", "first")
+    override(project, ANN, "second")
+    assert [(one.rater, one.why) for one in read_state(project).overrides] == [
+        (ANN, "first"),
+        (ANN, "second"),
+    ]
+    require_qualified(project, [ANN], Accounts())
+    rate(project, right(project))
+    close_attempts(project)
+    assert len(read_state(project).overrides) == 2
+
+
+def test_without_a_server_the_page_is_written_all_the_same(project):
+    rate(project, right(project))
+    told = []
+    found = qualify(project, tell=told.append)
+    assert found.pages == ("private/feedback/training-r1-en.html",)
+    assert "≠" not in project.path(found.pages[0]).read_text("utf-8")
+    assert any("not shown on the server" in line for line in told)
+
+
+def test_without_training_there_is_nothing_to_do(tmp_path):
+    project = small_project(tmp_path / "p", dialogues=2)
+    assert attempts(project) == []
+    assert control_scores(project) == {}
+    require_qualified(project, [ANN], Accounts())
+    with pytest.raises(InputError, match="kind: training"):
+        qualify(project)
