@@ -1,6 +1,7 @@
-"""Importing released corpora and tables into a project.
+"""Importing released corpora, tables and raw material into a project.
 
-A format is a module with ``read``, which says which column means what; ``assembly.py`` does the rest. Sources
+A format of released corpora is a module with ``read``, which says which column means what; raw material
+(recordings with subtitles or other transcripts) is read by ``raw.py``; ``assembly.py`` does the rest. Sources
 are merged here: importing a source again replaces its rows and leaves those of others.
 """
 
@@ -9,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.importers import cmma, lewidi, meld, table
+from corpus.importers import cmma, lewidi, manifest, meld, raw, raw_source, recordings, speakers, table
 from corpus.importers.assembly import Imported, assemble
 from corpus.importers.reading import source_files
 from corpus.importers.source import Source
@@ -28,7 +30,8 @@ from schemas.label_schema import LabelSchema
 from schemas.project import Project
 from schemas.tables import Provenance, concat, read_provenance, read_table, write_table
 
-FORMATS = ("cmma", "meld", "lewidi", "table")
+RELEASED = ("cmma", "meld", "lewidi", "table")
+FORMATS = (*RELEASED, *raw.FORMATS)
 REPORT = "reports/import.json"
 PUBLISHED = "labels/published.parquet"
 STEP = "corpus import"
@@ -43,8 +46,9 @@ def import_source(
     name: str | None = None,
     field: str | None = None,
     columns: Sequence[str] = (),
+    rules: raw.Rules | None = None,
 ) -> Imported | None:
-    """Import released files into a project.
+    """Import released files or raw material into a project.
 
     Args:
         project: The project.
@@ -52,7 +56,8 @@ def import_source(
         paths: Files or folders of the source.
         name: Name of the source in the project; by default that of the format.
         field: ``lewidi``: which field was rated.
-        columns: ``table``: map entries, ``TARGET=COLUMN``.
+        columns: ``table`` and ``manifest``: map entries, ``TARGET=COLUMN``.
+        rules: Raw material: how it is imported; by default as `raw.Rules` says.
 
     Returns:
         What was imported and the account of its rows; None when this very source stands there already.
@@ -60,15 +65,9 @@ def import_source(
     Raises:
         InputError: With every fault found; the project is as it was.
     """
-    if format_name not in FORMATS:
-        raise InputError(Issue("unknown format", value=format_name, choices=FORMATS))
-    if (field and format_name != "lewidi") or (columns and format_name != "table"):
-        raise InputError("--field belongs to the format lewidi, --map to the format table")
-    name = name or format_name
-    if "/" in name or name.startswith(".") or not name.strip():
-        raise InputError(
-            Issue("the name of a source becomes a file name; it may not hold / or begin with .", value=name)
-        )
+    name = _checked(format_name, name, field, columns, rules)
+    if format_name in raw.FORMATS:
+        return _import_raw(project, format_name, paths, name, columns, rules or raw.Rules())
     made_from = {
         "format": format_name,
         "version": VERSION,
@@ -81,6 +80,83 @@ def import_source(
     if _standing(project).get(name, {}).get("made_from") == made_from:
         return None
     return store(project, _read(format_name, paths, project.schema, name, field, columns), made_from)
+
+
+def read_raw(
+    format_name: str, paths: Sequence[Path], *, columns: Sequence[str] = (), rules: raw.Rules | None = None
+) -> raw.Read:
+    """Read raw material as an import does, and change nothing.
+
+    Args:
+        format_name: One of `raw.FORMATS`.
+        paths: Files or folders of the source.
+        columns: ``manifest``: map entries.
+        rules: How the material is imported.
+
+    Raises:
+        InputError: With every fault found.
+    """
+    if format_name not in raw.FORMATS:
+        raise InputError(
+            Issue("only raw material has a preview", value=format_name, choices=list(raw.FORMATS))
+        )
+    _checked(format_name, None, None, columns, rules)
+    material = recordings.gather(paths, raw.FORMATS[format_name])
+    return raw.read(format_name, material, rules or raw.Rules(), manifest.parse_map(columns))
+
+
+def _checked(
+    format_name: str, name: str | None, field: str | None, columns: Sequence[str], rules: raw.Rules | None
+) -> str:
+    """Return the name of a source; refuse what does not go with its format."""
+    if format_name == "rttm":
+        message = (
+            "RTTM says who speaks when, and not what: lay it beside the transcript under the same name "
+            "(episode01.srt, episode01.rttm), or name both: corpus import srt episode01.srt episode01.rttm"
+        )
+        raise InputError(Issue(message, value=format_name))
+    if format_name not in FORMATS:
+        raise InputError(Issue("unknown format", value=format_name, choices=FORMATS))
+    if (field and format_name != "lewidi") or (columns and format_name not in ("table", "manifest")):
+        raise InputError("--field belongs to the format lewidi, --map to the formats table and manifest")
+    if rules and format_name not in raw.FORMATS:
+        formats = ", ".join(raw.FORMATS)
+        raise InputError(f"rules for lines, times, scenes and languages belong to raw material: {formats}")
+    name = name or format_name
+    if "/" in name or name.startswith(".") or not name.strip():
+        raise InputError(
+            Issue("the name of a source becomes a file name; it may not hold / or begin with .", value=name)
+        )
+    return name
+
+
+def _import_raw(
+    project: Project,
+    format_name: str,
+    paths: Sequence[Path],
+    name: str,
+    columns: Sequence[str],
+    rules: raw.Rules,
+) -> Imported | None:
+    mapping = manifest.parse_map(columns)
+    if rules.language is None and len(project.settings.languages) == 1:
+        rules = replace(rules, language=project.settings.languages[0])
+    material = recordings.gather(paths, raw.FORMATS[format_name])
+    texts = [*material.transcripts, *material.rttm, *material.scenes.values()]
+    made_from = {
+        "format": format_name,
+        "version": VERSION,
+        "schema": project.schema.digest,
+        "rules": vars(rules) | {"tiers": list(rules.tiers)},
+        "columns": mapping,
+        "files": {file.name: _digest(file) for file in texts},
+        "media": {file.name: recordings.fingerprint(file) for file in material.recordings},
+    }
+    if _standing(project).get(name, {}).get("made_from") == made_from:
+        return None
+    read = raw.read(format_name, material, rules, mapping)
+    known = raw_source.standing(project, name)
+    return store(project, raw_source.make_source(name, read, known, simplify=rules.simplify), made_from)
 
 
 def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imported:
@@ -98,6 +174,7 @@ def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imp
     identities = f"private/raters-{source.name}.json"
     # What is there is read under the lock too: otherwise two imports at once would lose one of them.
     with project.writing(STEP) as staging:
+        source.rows = speakers.with_changes(project, source.rows)
         names = _pseudonymise(source, project.path(identities)) if source.raters_are_people else {}
         imported = assemble(source, project.schema)
         _refuse_foreign_ratings(project, source.name)
@@ -117,11 +194,14 @@ def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imp
             },
             "cells": imported.cells,
             "notes": imported.notes,
+            **({"recordings": imported.recordings} if imported.recordings else {}),
         }
         sources = {one: about["made_from"] for one, about in account.items()}
         for file, (rows, schema) in merged.items():
             inputs = _inputs(project, file, sources)
             write_table(staging / file, rows, schema, Provenance(STEP, VERSION, inputs, sources))
+        media = recordings.FOLDER
+        recordings.link(source.recordings, project.path(media), staging / media)
         _write_json(staging / REPORT, account)
         if names:
             _write_json(staging / identities, names, mode=0o600)
@@ -315,4 +395,4 @@ def _unrated(utterances: pa.Table, schema: LabelSchema) -> pa.Table:
     return pa.table({"utterance_id": utterances.column("utterance_id"), **columns})
 
 
-__all__ = ["FORMATS", "Imported", "Source", "import_source", "store"]
+__all__ = ["FORMATS", "Imported", "Source", "import_source", "read_raw", "store"]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -108,12 +109,12 @@ def _decoded(data: bytes, path: Path) -> tuple[str, str]:
             candidates = [encoding]
     if not candidates:
         # A text has a stray NUL at most; UTF-16 and files that are no text have many.
-        if sample.count(0) > 1 + len(sample) // 20:
-            message = "this is not a text file, or UTF-16 without a byte order mark: it holds many NUL bytes"
-            raise InputError(Issue(message, str(path)))
+        wide = _unmarked_utf16(sample)
+        if sample.count(0) > 1 + len(sample) // 20 and not wide:
+            raise InputError(Issue("this is not a text file: it holds many NUL bytes", str(path)))
         # UTF-8 proves itself; a legacy encoding is guessed from the letters it gives.
-        candidates = ["utf-8"]
-        if not _is_utf8(data):
+        candidates = [wide] if wide else ["utf-8"]
+        if not wide and not _is_utf8(data):
             best = from_bytes(sample, cp_isolation=LEGACY_ENCODINGS).best()
             candidates = [*([best.encoding] if best else []), *LEGACY_ENCODINGS]
     for encoding in candidates:
@@ -124,6 +125,17 @@ def _decoded(data: bytes, path: Path) -> tuple[str, str]:
     raise InputError(
         Issue("this text is in no known encoding", str(path), choices=["utf-8", *LEGACY_ENCODINGS])
     )
+
+
+def _unmarked_utf16(sample: bytes) -> str:
+    """Return the byte order of UTF-16 without a mark: digits and line ends have a NUL on the same side."""
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if max(even, odd) <= 1 + len(sample) // 40 or min(even, odd) > max(even, odd) // 20:
+        return ""
+    encoding = "utf-16-le" if odd > even else "utf-16-be"
+    letters = sample[: len(sample) // 2 * 2].decode(encoding, "replace")
+    known = sum(letter in "\n\r\t" or unicodedata.category(letter)[0] in "LMNPSZ" for letter in letters)
+    return encoding if known >= 0.99 * len(letters) else ""
 
 
 def _is_utf8(data: bytes) -> bool:

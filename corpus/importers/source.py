@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,13 +18,16 @@ SOURCE_ROWS = pa.schema(
     [
         pa.field(name, pa.string())
         for name in (
-            *("file", "dialogue_id", "utterance_id", "speaker", "text", "start", "end", "language", "media"),
-            *("show", "episode", "topic", "source_split", "rater", "annotation_id", "round", "condition"),
+            *("file", "dialogue_id", "utterance_id", "speaker", "text", "text_original", "start", "end"),
+            *("language", "media", "show", "episode", "topic", "source_split", "rater", "annotation_id"),
+            *("round", "condition"),
         )
     ]
     + [pa.field("row", pa.int64()), pa.field("context_only", pa.bool_())]
 )
-"""Cells of the released files under the project's names; columns that a format lacks are null."""
+"""Cells of the released files under the project's names; columns that a format lacks are null.
+
+Where ``text_original`` is null, ``text`` is the original too."""
 
 
 @dataclass
@@ -40,6 +44,10 @@ class Source:
         read: Rows that the files hold.
         ignored: Rows left out on purpose, by reason.
         quarantine: Rows that could not be read at all, as `records.QUARANTINE` rows.
+        cells: Cells that could not be read, likewise; their rows are imported.
+        merged: Rows that became part of the utterance of another row.
+        recordings: Files that the project's ``media/`` will link to.
+        account: What was done with each recording, for ``reports/import.json``.
         notes: What people should know (encodings, renamed headers).
     """
 
@@ -51,6 +59,10 @@ class Source:
     read: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
     quarantine: list[dict[str, object]] = field(default_factory=list)
+    cells: list[dict[str, object]] = field(default_factory=list)
+    merged: int = 0
+    recordings: list[Path] = field(default_factory=list)
+    account: list[dict[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

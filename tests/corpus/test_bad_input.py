@@ -100,8 +100,8 @@ def test_missing_files_are_told_at_once(place: Path) -> None:
         (HEAD, "error: t.csv: this file holds a header and no row"),
         (bytes(range(256)) * 9, "error: t.csv: this text is in no known encoding; valid: utf-8, gb18030"),
         (
-            SOUND.encode("utf-16-le"),
-            "error: t.csv: this is not a text file, or UTF-16 without a byte order mark",
+            b"ab\0\0" * 500,
+            "error: t.csv: this is not a text file: it holds many NUL bytes",
         ),
         (
             SOUND.replace(",", ":"),
@@ -126,7 +126,7 @@ def test_missing_files_are_told_at_once(place: Path) -> None:
             "error: table: no row of this source has an identity and a text; 2 x ",
         ),
     ],
-    ids="empty header binary utf16 delimiter duplicate collision quote broken".split(),
+    ids="empty header binary nul delimiter duplicate collision quote broken".split(),
 )
 def test_a_file_that_cannot_be_imported(place: Path, content: str | bytes, message: str) -> None:
     assert refused_import(place, content)[0].startswith(message)
@@ -185,7 +185,8 @@ def test_a_broken_schema_is_told_with_all_its_faults(place: Path) -> None:
 
 def test_a_format_that_does_not_exist(place: Path) -> None:
     assert refused(place, "import", "cma", "t.csv", "--project", "project") == [
-        "error: unknown format, got 'cma'; did you mean 'cmma'? valid: cmma, meld, lewidi, table"
+        "error: unknown format, got 'cma'; did you mean 'cmma'? valid: cmma, meld, lewidi, table, "
+        "srt, vtt, ass, textgrid, eaf, whisperx, manifest"
     ]
 
 

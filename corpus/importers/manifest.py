@@ -1,0 +1,110 @@
+"""Any table whose rows are lines of recordings: JSONL, CSV or Parquet with a column for each of `TARGETS`.
+
+``media`` names the recording (a path beside the table), ``scene`` the dialogue, where the table knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from corpus.importers.cells import NOTHING, seconds
+from corpus.importers.lines import Fault, Line, Scene, Transcript
+from corpus.importers.quarantine import BLANK
+from corpus.importers.reading import SourceTable, read_source
+from schemas.errors import InputError, Issue
+
+TARGETS = ("text", "start", "end", "media", "speaker", "scene")
+REQUIRED = ("text", "start")
+ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+
+_NO_TIME = "not a time, such as 01:02:03.5, 02:03.5 or 123.5 (seconds)"
+
+
+def parse_map(entries: Sequence[str]) -> dict[str, str]:
+    """Read ``TARGET=COLUMN`` entries.
+
+    Raises:
+        InputError: An entry is no such pair or has an unknown target; all at once.
+    """
+    columns: dict[str, str] = {}
+    issues = []
+    for entry in entries:
+        target, _, column = (part.strip() for part in entry.partition("="))
+        if not column:
+            issues.append(Issue("a map entry is TARGET=COLUMN", "--map", value=entry))
+        elif target not in TARGETS:
+            issues.append(Issue("unknown target of a map entry", "--map", value=target, choices=TARGETS))
+        columns[target] = column
+    if issues:
+        raise InputError(issues)
+    return columns
+
+
+def read(path: Path, columns: Mapping[str, str]) -> list[Transcript]:
+    """Read a manifest: a transcript for every recording that it names.
+
+    Args:
+        path: The table.
+        columns: Target to column; columns that have the name of a target need no entry.
+
+    Raises:
+        InputError: The file cannot be read, or lacks a column; all faults at once.
+    """
+    table = read_source(path)
+    names = table.columns.column_names
+    mapping = {**{one: one for one in TARGETS if one in names}, **columns}
+    issues = table.require(mapping.values())
+    issues += [
+        Issue(f"no column says what {one!r} is; map one with --map {one}=COLUMN", str(path), choices=names)
+        for one in REQUIRED
+        if one not in mapping
+    ]
+    if issues:
+        raise InputError(issues)
+    transcripts: dict[str, Transcript] = {}
+    scenes: dict[str, dict[str, Scene]] = {}
+    cells = {target: table.columns.column(column).to_pylist() for target, column in mapping.items()}
+    for place, row in enumerate(table.rows.to_pylist()):
+        found = {target: (column[place] or "").strip() for target, column in cells.items()}
+        media = PurePosixPath(found.get("media", "").replace("\\", "/")).name
+        transcript = transcripts.setdefault(media, Transcript(path, media=media or None))
+        transcript.read += 1
+        line = _line(row, found, transcript)
+        if line and found.get("scene"):
+            marks = scenes.setdefault(media, {})
+            mark = marks.get(found["scene"], Scene(line.start, line.until, found["scene"]))
+            marks[found["scene"]] = Scene(
+                min(mark.start, line.start), max(mark.end or 0, line.until), mark.name
+            )
+    for media, marks in scenes.items():
+        transcripts[media].scenes = list(marks.values())
+    first = next(iter(transcripts.values()), Transcript(path))
+    _add_broken(first, table)
+    first.notes.append(table.about)
+    return list(transcripts.values()) or [first]
+
+
+def _line(row: int, cells: Mapping[str, str], transcript: Transcript) -> Line | None:
+    original = ", ".join(f"{target}={cell}" for target, cell in cells.items())
+    try:
+        start = seconds(cells["start"])
+    except ValueError:
+        transcript.faults.append(Fault(row, _NO_TIME, original))
+        return None
+    end = None
+    if cells.get("end", "").casefold() not in NOTHING:
+        try:
+            end = seconds(cells["end"])
+        except ValueError:
+            transcript.faults.append(Fault(row, _NO_TIME, cells["end"], "end"))
+    line = Line(row, start, end, cells["text"], cells["text"], cells.get("speaker") or None)
+    transcript.lines.append(line)
+    return line
+
+
+def _add_broken(transcript: Transcript, table: SourceTable) -> None:
+    transcript.read += len(table.broken)
+    transcript.faults += [
+        Fault(row, table.fault if text.strip() else BLANK, text) for row, text in table.broken
+    ]
