@@ -21,21 +21,27 @@ import pyarrow.compute as pc
 
 from corpus.card import write_card
 from corpus.chunks import CHUNK_ROWS, Chunk, chunks
+from corpus.features import published, table
 from corpus.hf_features import (
     annotation_features,
     default_features,
     dialogue_features,
     encoders,
+    vector_features,
 )
 from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.progress import progress
 from schemas.project import DATASET, Project
 from schemas.records import SPLIT_NAMES
-from schemas.tables import Provenance, TableWriter, read_provenance, row_count
+from schemas.tables import ROW_GROUP, Provenance, TableWriter, read_provenance, row_count
 
 VERSION = 1
 SHARD_ROWS = 1_000_000
+SHARD_BYTES = 1 << 30
+"""A file of a dataset ends with the dialogue that reaches one of the two."""
+VECTOR_GROUP, SEQUENCE_GROUP = 4_096, 128
+"""Rows of a row group of features: so many are in memory."""
 PROVENANCE = f"{DATASET}/provenance.json"
 BEST_POSSIBLE = "truth/bayes.json"
 """The best possible scores, of a generated corpus only; they go with its dataset."""
@@ -70,9 +76,11 @@ def build(project: Project) -> Built | None:
     ):
         project.require(name, command)
     labels = project.labels_built()
-    _refuse_stale(project, (labels, folder.SPLITS))
+    features = table.names(project)
+    _refuse_stale(project, (labels, folder.SPLITS), features)
     annotations = project.annotation_files()
     inputs = [folder.UTTERANCES, folder.DIALOGUES, folder.SPLITS, folder.SCHEMA, folder.SETTINGS]
+    inputs += [name for one in features for name in published.input_files(project, one)]
     inputs += [labels, *annotations, *([BEST_POSSIBLE] if project.has(BEST_POSSIBLE) else [])]
     provenance = project.provenance("corpus build", VERSION, inputs)
     if _is_current(project, provenance):
@@ -83,6 +91,8 @@ def build(project: Project) -> Built | None:
             about = math.ceil(row_count(project.path(folder.UTTERANCES)) / CHUNK_ROWS)
             for chunk in progress(chunks(project, labels, annotations), "building", about):
                 configurations.write(chunk)
+            for name in features:
+                configurations.write_features(name)
         rows = configurations.rows
         digest = hashlib.sha256(provenance.to_json().encode()).hexdigest()
         write_card(project, target, rows, labels, digest)
@@ -103,13 +113,14 @@ def stale_inputs(project: Project) -> list[str]:
     return project.changed(json.loads(project.path(PROVENANCE).read_text("utf-8"))["inputs"])
 
 
-def _refuse_stale(project: Project, tables: Sequence[str]) -> None:
+def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[str]) -> None:
     issues = []
     for name in tables:
         stale, provenance = project.stale_inputs(name), read_provenance(project.path(name))
         if stale and provenance:
             message = f"{name} was made before {', '.join(stale)} changed; run '{provenance.step}' again"
             issues.append(Issue(message, str(project.root)))
+    issues += [issue for name in features for issue in published.faults(project, name)]
     if issues:
         raise InputError(issues)
 
@@ -119,6 +130,7 @@ class _Configurations:
 
     def __init__(self, target: Path, project: Project, *, with_annotations: bool) -> None:
         self.target = target
+        self.project = project
         self.schema = project.schema
         self.codes = encoders(project.schema)
         self.arrow = {
@@ -129,7 +141,8 @@ class _Configurations:
             self.arrow["annotations"] = annotation_features(project.schema).arrow_schema
         self._counts: dict[str, dict[str, int]] = {name: {} for name in self.arrow}
         self._shards: dict[tuple[str, str], list[Path]] = {}
-        self._writers: dict[tuple[str, str], tuple[TableWriter, int]] = {}
+        self._writers: dict[tuple[str, str], tuple[TableWriter, int, int]] = {}
+        self._row_groups: dict[str, int] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> _Configurations:
@@ -163,6 +176,22 @@ class _Configurations:
                 if mine.num_rows:
                     self._write("annotations", split, mine)
 
+    def write_features(self, name: str) -> None:
+        """Write the configuration ``features-NAME``, its rows as those of ``default``, and its recipe."""
+        configuration = f"{published.PREFIX}{name}"
+        sequence = published.is_sequence(self.project, name)
+        self.arrow[configuration] = vector_features(sequence=sequence).arrow_schema
+        self._counts[configuration] = {}
+        self._row_groups[configuration] = SEQUENCE_GROUP if sequence else VECTOR_GROUP
+        for rows, split in published.pieces(self.project, name):
+            for number, one in enumerate(SPLIT_NAMES):
+                mine = rows.filter(pa.array(split == number))
+                if mine.num_rows:
+                    self._write(configuration, one, mine)
+        shutil.copyfile(
+            table.folder_of(self.project, name) / table.RECIPE, self.target / configuration / table.RECIPE
+        )
+
     def _encode(self, rows: pa.Table) -> pa.Table:
         """Put codes in the place of value names."""
         for column, names in self.codes.items():
@@ -188,16 +217,18 @@ class _Configurations:
 
     def _write(self, configuration: str, split: str, rows: pa.Table) -> None:
         key = configuration, split
-        writer, filled = self._writers.get(key, (None, SHARD_ROWS))
-        if writer is None or filled >= SHARD_ROWS:
+        writer, filled, size = self._writers.get(key, (None, 0, 0))
+        if writer is None or filled >= SHARD_ROWS or size >= SHARD_BYTES:
             if writer is not None:
                 writer.__exit__(None, None, None)
             shards = self._shards.setdefault(key, [])
             shards.append(self.target / configuration / f"{split}-{len(shards):05d}.parquet")
-            writer, filled = TableWriter(shards[-1], self.arrow[configuration]), 0
+            row_group = self._row_groups.get(configuration, ROW_GROUP)
+            writer = TableWriter(shards[-1], self.arrow[configuration], row_group=row_group)
+            filled, size = 0, 0
             self._open.push(writer.__exit__)
         writer.write(rows)
-        self._writers[key] = writer, filled + rows.num_rows
+        self._writers[key] = writer, filled + rows.num_rows, size + rows.nbytes
         counts = self._counts[configuration]
         counts[split] = counts.get(split, 0) + rows.num_rows
 

@@ -92,6 +92,15 @@ def annotation_features(schema: LabelSchema) -> Features:
     return Features(found)
 
 
+def vector_features(*, sequence: bool) -> Features:
+    """Return the features of a configuration ``features-NAME``: a vector an utterance, or a vector a step."""
+    from datasets import Features, List, Value
+
+    vector = List(Value("float32"))
+    features = List(vector) if sequence else vector
+    return Features({"utterance_id": Value("string"), "features": features, "missing": Value("string")})
+
+
 def encoders(schema: LabelSchema) -> dict[str, list[str]]:
     """Return, for every column of class labels, the names that its codes stand for."""
     found = {}

@@ -7,6 +7,11 @@ from enum import StrEnum
 
 from corpus.build import PROVENANCE
 from corpus.build import stale_inputs as stale_dataset_inputs
+from corpus.features.published import outdated
+from corpus.features.table import FOLDER, parts, read_recipe
+from corpus.features.table import names as feature_names
+from corpus.media.run import stale as stale_segments
+from corpus.media.segments import CLIPS, Segments
 from schemas import project as folder
 from schemas.project import Project
 from schemas.tables import read_provenance, row_count
@@ -48,11 +53,36 @@ def status(project: Project) -> list[TableStatus]:
     steps += [(name, "annotation aggregate") for name in project.label_files() or [MAJORITY]]
     steps.append((folder.SPLITS, "corpus split"))
     found = [_table(project, name, command) for name, command in steps]
+    found += _segments(project)
+    found += [_features(project, name) for name in feature_names(project)]
     if not project.has(PROVENANCE):
         return [*found, TableStatus(folder.DATASET, State.MISSING, None, (), "corpus build")]
     changed = tuple(stale_dataset_inputs(project))
     state = State.STALE if changed else State.CURRENT
     return [*found, TableStatus(folder.DATASET, state, None, changed, "corpus build")]
+
+
+def _segments(project: Project) -> list[TableStatus]:
+    """Return the state of what was cut out of recordings; nothing where utterances have none."""
+    if not project.has(folder.UTTERANCES):
+        return []
+    changed = tuple(stale_segments(project))
+    rows = sum(1 for _ in Segments(project).utterances())
+    if not rows and not changed:
+        return []
+    state = State.MISSING if not rows else State.STALE if changed else State.CURRENT
+    return [TableStatus(CLIPS, state, rows or None, changed if rows else (), "corpus media")]
+
+
+def _features(project: Project, name: str) -> TableStatus:
+    """Return the state of features."""
+    recipe = read_recipe(project, name) or {}
+    rows = sum(row_count(path) for path in parts(project, name))
+    made_by = str(recipe.get("made_by", "corpus features"))
+    # Without a recipe they are not complete.
+    changed = tuple(outdated(project, name, recipe)) if recipe else (f"{FOLDER}/{name}",)
+    state = State.STALE if changed else State.CURRENT
+    return TableStatus(f"{FOLDER}/{name}", state, rows, changed, made_by)
 
 
 def _table(project: Project, name: str, command: str) -> TableStatus:
