@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from schemas.command_line import JsonOption, application, console, print_json
-
-if TYPE_CHECKING:  # takes a second to import
-    from baselines.metrics import FieldScores, Score
 
 app = application("Train models of a published dialogue corpus and evaluate them on its test split.")
 
@@ -28,12 +24,11 @@ def list_(as_json: JsonOption = False) -> None:
     """List the models."""
     from baselines.models import MODELS
 
-    about = {name: (one.__doc__ or "").splitlines()[0] for name, one in MODELS.items()}
     if as_json:
-        print_json(about)
+        print_json(MODELS.about)
         return
     table = Table("model", "what it is")
-    for name, line in about.items():
+    for name, line in MODELS.about.items():
         table.add_row(name, line)
     console.print(table)
 
@@ -44,62 +39,112 @@ def train(
     dataset: DatasetArgument,
     out: Annotated[Path, typer.Option(metavar="RUN", help="A new or empty folder for the run.")],
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Train N seeds, into RUN/seed-0, RUN/seed-1, ...")
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Features to use; by default all of the dataset; '' for none."),
+    ] = None,
+    fields: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Fields to learn; by default all with labels.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting; a wrong name lists them all."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model on train, select it on validation; the test split is not opened."""
-    from baselines.training import train as train_model
+    """Train a model on train, select it on validation; the test split is not opened.
 
-    trained = train_model(model, dataset, out, seed=seed)
+    A training that was killed goes on when it is asked for again.
+    """
+    from baselines.settings_given import parse_settings
+    from baselines.training import train_seeds
+
+    runs = {out: seed} if seeds is None else {out / f"seed-{one}": one for one in range(seed, seed + seeds)}
+    wanted, learnt = (
+        None if named is None else [one for one in named.split(",") if one] for named in (features, fields)
+    )
+    trained = train_seeds(model, dataset, runs, parse_settings(settings or ()), wanted, learnt)
     if as_json:
-        print_json({"run": str(trained.folder), **trained.report})
+        reports = [{"run": str(one.folder), **one.report} for one in trained]
+        print_json(reports[0] if seeds is None else reports)
         return
-    sizes = ", ".join(f"{size:,} {split}" for split, size in trained.report["utterances"].items())
-    console.print(f"Trained {model} for {', '.join(trained.model.config.fields)} ({sizes} utterances)")
-    for name in trained.report["not_learnt"]:
-        console.print(f"  [yellow]{name}[/]: train has no label of it, so it was not learnt")
-    console.print(f"baselines evaluate {out} {dataset}", style="bold", highlight=False, soft_wrap=True)
+    for one in trained:
+        sizes = ", ".join(f"{size:,} {split}" for split, size in one.report["utterances"].items())
+        fields = ", ".join(one.model.config.fields)
+        console.print(f"Trained {model}, seed {one.report['seed']}, for {fields} ({sizes} utterances)")
+        for name in one.report["not_learnt"]:
+            console.print(f"  [yellow]{name}[/]: train has no label of it, so it was not learnt")
+    for run in runs:
+        console.print(f"baselines evaluate {run} {dataset}", style="bold", highlight=False, soft_wrap=True)
 
 
 @app.command()
-def evaluate(run: RunArgument, dataset: DatasetArgument, as_json: JsonOption = False) -> None:
-    """Evaluate a run on the test split, with 95% intervals over dialogues; writes RUN/evaluation.json."""
-    from baselines.evaluation import evaluate as evaluate_run
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    dataset: Annotated[
+        str | None,
+        typer.Argument(metavar="DATASET", help="A dataset folder, or ORG/NAME on the Hub."),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Predictions of any model in place of a run (CSV, TSV, JSONL, Parquet); RUN, a new folder "
+            "for the evaluation, may then be left out.",
+        ),
+    ] = None,
+    every_epoch: Annotated[
+        bool, typer.Option("--every-epoch", help="What choosing the epoch on test would gain.")
+    ] = False,
+    held_out: Annotated[
+        str | None,
+        typer.Option("--hold-out", metavar="dialogue|speaker", help="Train anew, each fold without these."),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Folds; by default 5 of dialogues, one a speaker.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evaluate a run on the test split, beside floors and human ceiling; writes RUN/evaluation.json.
 
-    evaluation = evaluate_run(run, dataset)
-    if as_json:
-        print_json(dataclasses.asdict(evaluation))
-        return
-    if evaluation.dataset != evaluation.trained_on:
-        console.print("[yellow]This model was trained on another dataset, or another build of it.[/]")
-    console.print(
-        _scores_table(f"{evaluation.model} on {evaluation.utterances:,} utterances", evaluation.fields)
+    baselines evaluate RUN DATASET; or baselines evaluate [RUN] DATASET --predictions FILE
+    """
+    from baselines.evaluation_modes import evaluate_as_asked
+    from baselines.evaluation_terminal import evaluation_lines
+
+    found = evaluate_as_asked(
+        run, dataset, predictions=predictions, every_epoch=every_epoch, held_out=held_out, folds=folds
     )
-
-
-def _scores_table(title: str, fields: Mapping[str, FieldScores]) -> Table:
-    table = Table("field", "metric", "value", "95% interval", "labels", title=title)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for name, one in fields.items():
-        for metric, score in one.metrics.items():
-            interval = "" if score.low is None else f"{score.low:.3f} to {score.high:.3f}"
-            value = "-" if score.value is None else f"{score.value:.3f}"
-            table.add_row(name, metric, value, interval or score.reason or "", f"{one.utterances:,}")
-        table.add_section()
-    return table
+    if as_json:
+        reports = [dataclasses.asdict(one) for one in found]
+        print_json(reports[0] if len(reports) == 1 else reports)
+        return
+    for one in found:
+        for line in evaluation_lines(one):
+            console.print(line)
 
 
 @app.command()
 def predict(
     run: RunArgument,
-    dataset: DatasetArgument,
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET",
+            help="A dataset folder, ORG/NAME on the Hub, or a transcript (.txt, .csv, ...).",
+        ),
+    ],
     split: Annotated[str, typer.Option(help="The split whose labels are predicted.")] = "test",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The table that is written.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict the labels of a split; writes RUN/predictions-SPLIT.parquet."""
+    """Predict the labels of a split or a transcript; the table is fit for 'annotation push --predictions'."""
     from baselines.prediction import predict as predict_split
 
-    path = predict_split(run, dataset, split)
+    path = predict_split(run, dataset, split, out=out)
     if as_json:
         print_json({"predictions": str(path)})
     else:
@@ -108,33 +153,26 @@ def predict(
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Evaluated run folders.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Evaluated run folders; runs of one model are taken together."),
+    ],
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
+    latex: Annotated[Path | None, typer.Option(metavar="FILE", help="Write tables for a paper.")] = None,
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Language of the page.")] = "en",
     as_json: JsonOption = False,
 ) -> None:
-    """Put evaluated runs side by side: test results with 95% intervals over dialogues."""
+    """Put evaluated runs side by side: means over seeds, intervals over dialogues, paired tests."""
     from baselines.comparison import compare as compare_runs
+    from baselines.comparison_terminal import terminal_tables
+    from baselines.comparison_writing import comparison_json, write_comparison
 
     comparison = compare_runs(runs)
+    written = write_comparison(comparison, html=html, latex=latex, language=language)
     if as_json:
-        print_json(dataclasses.asdict(comparison))
+        print_json(comparison_json(comparison))
         return
-    known = any(row.best_possible for row in comparison.rows)
-    best = ("text", "all") if known else ()
-    table = Table("field", "metric", *comparison.runs, *(f"best possible\nfrom {seen}" for seen in best))
-    last = None
-    for row in comparison.rows:
-        if last not in (None, row.field):
-            table.add_section()
-        ceiling = (f"{row.best_possible[seen]:.3f}" if row.best_possible else "" for seen in best)
-        name = "" if row.field == last else row.field
-        table.add_row(name, row.metric, *(_cell(one) for one in row.scores), *ceiling)
-        last = row.field
-    console.print(table)
-    if known:
-        console.print("best possible: against the truth of this generated corpus, the dialogue so far seen")
-
-
-def _cell(score: Score) -> str:
-    if score.value is None:
-        return f"- ({score.reason})"
-    return f"{score.value:.3f}" + ("" if score.low is None else f" ({score.low:.3f} to {score.high:.3f})")
+    for part in terminal_tables(comparison):
+        console.print(part)
+    for path in written:
+        console.print(str(path), style="bold", highlight=False, soft_wrap=True)

@@ -1,15 +1,15 @@
 """What models see of a dataset: its label schema, and its splits as arrays.
 
-A dataset is a folder that ``corpus build`` made, or its name on the Hugging Face Hub. Splits are opened one
-by one, by the names of their files: whoever reads ``train`` never opens the files of ``test``.
+A dataset is a folder that ``corpus build`` made, its name on the Hugging Face Hub, or a field map of another
+dataset. Splits are opened one by one: whoever reads ``train`` never opens the files of ``test``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from baselines.dataset_files import DEFAULT, configurations, find_file, load_rows
+from baselines.features import PREFIX, RECIPE, Features, parse_recipe, to_features
+from baselines.field_map import is_field_map, map_rows, read_field_map
 from schemas.definition import parse_schema
 from schemas.errors import InputError, Issue
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
@@ -37,10 +40,7 @@ Shape (rows, values): booleans (multilabel).
 SCHEMA = "schema.yaml"
 PROVENANCE = "provenance.json"
 BEST_POSSIBLE = "bayes.json"
-CONFIGURATION = "default"
 _TEXTS = ("utterance_id", "dialogue_id", "text")
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_SHARD = re.compile(r"-\d{5}-of-(\d{5})\.parquet$")
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,13 @@ class Labels:
     Attributes:
         values: The labels; anything where they are missing.
         known: Where there is a label, shape (rows,).
+        soft: Probabilities of the values (nan where they are not known), shape (rows, values); None where the
+            dataset has none, and for interval fields.
     """
 
     values: Values
     known: Mask
+    soft: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Split:
         speakers: Who speaks; None where that is unknown.
         texts: What is said.
         labels: By field.
+        features: Precomputed features by name.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Split:
     speakers: list[str | None]
     texts: list[str]
     labels: Mapping[str, Labels]
+    features: Mapping[str, Features] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -107,19 +112,22 @@ class TrainingData:
     validation: Split
 
 
-def load_training(dataset: str | Path, cache_dir: Path | None = None) -> TrainingData:
+def load_training(
+    dataset: str | Path, cache_dir: Path | None = None, features: Sequence[str] | None = None
+) -> TrainingData:
     """Load what a model is trained and selected on.
 
     Args:
         dataset: A dataset folder or the name of a Hub repository.
         cache_dir: Where ``datasets`` keeps its cache; by default its own place.
+        features: Which precomputed features to read; by default all that the dataset has.
 
     Raises:
         InputError: There is no such dataset, a split or a column is missing, or a label is not valid.
     """
     description = describe(dataset)
     train, validation = (
-        read_split(dataset, description, name, cache_dir) for name in ("train", "validation")
+        read_split(dataset, description, name, cache_dir, features) for name in ("train", "validation")
     )
     return TrainingData(description, train, validation)
 
@@ -130,11 +138,14 @@ def describe(dataset: str | Path) -> Description:
     Raises:
         InputError: There is no such dataset, or it does not carry them.
     """
-    folder = _folder(dataset)
+    if is_field_map(dataset):
+        mapped = read_field_map(dataset)
+        made_of = hashlib.sha256(f"{mapped.schema_text}{mapped.path.read_text('utf-8-sig')}".encode())
+        return Description(mapped.schema, mapped.schema_text, made_of.hexdigest(), {})
     paths, issues = {}, []
     for name in (SCHEMA, PROVENANCE):
-        path = folder / name if folder else _download(str(dataset), name)
-        if path is None or not path.is_file():
+        path = find_file(dataset, name)
+        if path is None:
             message = f"this dataset has no {name}: it was not made by 'corpus build', or is not complete"
             issues.append(Issue(message, str(dataset)))
         else:
@@ -144,8 +155,8 @@ def describe(dataset: str | Path) -> Description:
     text = paths[SCHEMA].read_text("utf-8-sig")
     provenance = paths[PROVENANCE].read_text("utf-8").strip()
     digest = hashlib.sha256(provenance.encode()).hexdigest()
-    best = folder / BEST_POSSIBLE if folder else _download(str(dataset), BEST_POSSIBLE)
-    known = _best_possible(best) if best is not None and best.is_file() else {}
+    best = find_file(dataset, BEST_POSSIBLE)
+    known = _best_possible(best) if best is not None else {}
     return Description(parse_schema(text, f"{dataset}/{SCHEMA}"), text, digest, known)
 
 
@@ -166,7 +177,11 @@ def _best_possible(path: Path) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def read_split(
-    dataset: str | Path, description: Description, name: str, cache_dir: Path | None = None
+    dataset: str | Path,
+    description: Description,
+    name: str,
+    cache_dir: Path | None = None,
+    features: Sequence[str] | None = None,
 ) -> Split:
     """Read one split of a dataset, and open no file of another.
 
@@ -175,36 +190,43 @@ def read_split(
         description: What the dataset says of itself.
         name: Name of the split.
         cache_dir: Where ``datasets`` keeps its cache; by default its own place.
+        features: Which precomputed features to read; by default all that the dataset has.
 
     Raises:
-        InputError: The split or a column is missing or empty, or a label is not valid; all faults at once.
+        InputError: The split, a column or features are missing or empty, or a label is not valid.
     """
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetGenerationError
-
-    folder = _folder(dataset)
     where = f"{dataset}, split {name}"
-    pattern = f"{CONFIGURATION}/{name}-*.parquet"
-    if folder:
-        _refuse_incomplete(folder, name)
-    try:
-        rows = load_dataset(
-            str(folder or dataset),
-            data_files={name: pattern},
-            split=name,
-            cache_dir=str(cache_dir) if cache_dir else None,
-        )
-    except (DatasetGenerationError, pa.ArrowInvalid) as error:
-        reason = _first_line(error.__cause__ or error)
-        raise InputError(Issue(f"the files of this split are damaged: {reason}", where)) from None
-    except (FileNotFoundError, ConnectionError, ValueError) as error:
-        # A ValueError: the split is empty.
-        raise InputError(Issue(f"this split cannot be read: {_first_line(error)}", where)) from None
+    if is_field_map(dataset):
+        return to_split(name, map_rows(read_field_map(dataset), name, cache_dir), description.schema, where)
+    rows = load_rows(dataset, DEFAULT, name, cache_dir)
     issues = list(_feature_faults(description.schema, rows.features, where))
     if issues:
         raise InputError(issues)
+    soft = [f"{field.name}_soft" for field in description.schema]
     columns = [*_TEXTS, "speaker_id", *(field.name for field in description.schema)]
-    return to_split(name, rows.select_columns(columns).with_format("arrow")[:], description.schema, where)
+    columns += [column for column in soft if column in rows.features]
+    table = rows.select_columns(columns).with_format("arrow")[:]
+    split = to_split(name, table, description.schema, where)
+    there = [one.removeprefix(PREFIX) for one in configurations(dataset, PREFIX)]
+    _refuse_unknown_features(features or (), there, str(dataset))
+    wanted = there if features is None else features
+    found = {one: _read_features(dataset, one, split, cache_dir) for one in wanted}
+    return dataclasses.replace(split, features=found)
+
+
+def _refuse_unknown_features(wanted: Sequence[str], there: Sequence[str], where: str) -> None:
+    lacking = [one for one in wanted if one not in there]
+    if lacking:
+        raise InputError(
+            [Issue("the dataset has no such features", where, value=one, choices=there) for one in lacking]
+        )
+
+
+def _read_features(dataset: str | Path, name: str, split: Split, cache_dir: Path | None) -> Features:
+    rows = load_rows(dataset, f"{PREFIX}{name}", split.name, cache_dir).with_format("arrow")
+    path = find_file(dataset, f"{PREFIX}{name}/{RECIPE}")
+    recipe = parse_recipe(path.read_text("utf-8"), str(path)) if path else {}
+    return to_features(name, rows[:], split.utterance_ids, f"{dataset}, split {split.name}", recipe)
 
 
 def to_split(name: str, table: pa.Table, schema: LabelSchema, where: str) -> Split:
@@ -227,7 +249,7 @@ def to_split(name: str, table: pa.Table, schema: LabelSchema, where: str) -> Spl
     labels = {}
     for field in schema:
         column = table.column(field.name).combine_chunks()
-        labels[field.name] = _labels(field, column)
+        labels[field.name] = dataclasses.replace(_labels(field, column), soft=_soft(field, table))
         issues += _label_faults(field, column, where)
     if issues:
         raise InputError(issues)
@@ -254,6 +276,21 @@ def _labels(field: Field, column: pa.Array) -> Labels:
         return Labels(numbers.astype(np.float64), known)
     low = field.low if isinstance(field, RelationField) else 0
     return Labels(numbers.astype(np.int64) - low, known)
+
+
+def _soft(field: Field, table: pa.Table) -> Floats | None:
+    """Read the probabilities of a field's values; nan where there are none."""
+    name = f"{field.name}_soft"
+    if name not in table.column_names or not isinstance(field, CategoricalField | RelationField):
+        return None
+    column = table.column(name).combine_chunks()
+    whole = np.asarray(pc.fill_null(pc.equal(pc.list_value_length(column), len(field.categories)), False))
+    if not whole.any():
+        return None
+    soft = np.full((len(column), len(field.categories)), np.nan)
+    flat = np.asarray(column.filter(pa.array(whole)).flatten()).astype(np.float64)
+    soft[whole] = flat.reshape(-1, len(field.categories))
+    return soft
 
 
 def _label_faults(field: Field, column: pa.Array, where: str) -> list[Issue]:
@@ -298,48 +335,5 @@ def _feature_faults(schema: LabelSchema, features: Mapping[str, Any], where: str
     return issues
 
 
-def _folder(dataset: str | Path) -> Path | None:
-    """Return a dataset's folder; None for the name of a Hub repository."""
-    path = Path(dataset)
-    if path.is_dir():
-        return path
-    if path.exists() or not isinstance(dataset, str) or not _HUB_NAME.fullmatch(dataset):
-        raise InputError(Issue("there is no such dataset folder", str(dataset)))
-    return None
-
-
-def _download(name: str, file: str) -> Path | None:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(name, file, repo_type="dataset"))
-    except LocalEntryNotFoundError as error:
-        message = "there is no such folder, and the Hub cannot be reached"
-        raise InputError(Issue(f"{message}: {_first_line(error)}", name)) from None
-    except EntryNotFoundError:
-        return None
-    except HfHubHTTPError as error:
-        message = "there is no such folder, and the Hub does not give this dataset"
-        raise InputError(Issue(f"{message}: {_first_line(error)}", name)) from None
-
-
-def _refuse_incomplete(folder: Path, name: str) -> None:
-    """Refuse a split without files, or with fewer than their names say there are."""
-    files = sorted((folder / CONFIGURATION).glob(f"{name}-*.parquet"))
-    if not files:
-        there = {path.name.split("-")[0] for path in (folder / CONFIGURATION).glob("*-*.parquet")}
-        message = "the dataset has no such split"
-        raise InputError(Issue(message, str(folder), value=name, choices=sorted(there)))
-    match = _SHARD.search(files[0].name)
-    if match and int(match[1]) != len(files):
-        message = f"{len(files)} of {int(match[1])} files of split {name!r} are here; copy the folder again"
-        raise InputError(Issue(message, str(folder)))
-
-
 def _first(mask: Mask) -> int:
     return int(np.argmax(mask)) + 1
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit, logit
 
 from baselines.data import Floats, Mask, Values
 from schemas.fields import Field, IntervalField, MultilabelField
@@ -10,13 +11,15 @@ from schemas.fields import Field, IntervalField, MultilabelField
 THRESHOLD = 0.5
 
 
-def decode(field: Field, scores: Floats) -> Values:
+def decode(field: Field, scores: Floats, shifts: Floats | None = None) -> Values:
     """Decide the labels of one field.
 
     Args:
         field: The field.
         scores: Probabilities in schema order, shape (rows, values), of each value on its own for multilabel
             fields; numbers of shape (rows,) for interval fields.
+        shifts: What is added to the logit (to the log probability where one value is chosen) of every value
+            before the decision, shape (values,): thresholds tuned on validation. By default nothing.
 
     Returns:
         Labels as in `baselines.data.Labels`: the likeliest value (of equals the first in schema order), the
@@ -25,8 +28,12 @@ def decode(field: Field, scores: Floats) -> Values:
     if isinstance(field, IntervalField):
         return scores.clip(field.low, field.high)
     if isinstance(field, MultilabelField):
+        if shifts is not None:
+            scores = expit(logit(scores) + shifts)
         exclusive = np.array([name in field.exclusive for name in field.categories])
         return _settle_exclusive(scores, scores > THRESHOLD, exclusive)
+    if shifts is not None:
+        scores = scores * np.exp(shifts)
     likeliest: Values = scores.argmax(axis=1)
     return likeliest
 

@@ -8,44 +8,63 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotation.agreement.intervals import bootstrap_values, percentile_interval
-from baselines.data import Description, Integers, Labels, Split, Values, describe, read_split
-from baselines.dialogue_sums import dialogue_sums
-from baselines.metrics import FieldScores, Score, no_scores, score
+from baselines.cost import Cost, count_parameters, measure_latency, seconds_per_epoch
+from baselines.data import Description, describe
+from baselines.evaluation_files import write_evaluation
+from baselines.floors import floors
+from baselines.judging import TEST, Bench, Judged, answers_of, headlines, judge, open_bench
+from baselines.modalities import Masked, ablate
 from baselines.models import load_model
-from baselines.models.base import Floor
-from baselines.runs import EVALUATION, write_json
+from baselines.models.base import Model
+from baselines.outside import NOT_PREDICTED, read_predictions
+from baselines.runs import CONFIG, TRAINING, new_run, read_json
+from baselines.scoring import N_BOOT, Sums
+from baselines.seen import Seen, seen_by
 from schemas.errors import InputError, Issue
 from schemas.fields import CategoricalField, Field, IntervalField, RelationField
 
-TEST = "test"
-N_BOOT = 1000
-NOT_LEARNT = "the model did not learn this field: train has no label of it"
+VOLATILE = frozenset(
+    (
+        *("seed", "schema", "dataset", "thresholds", "metrics"),
+        *("_name_or_path", "transformers_version", "architectures", "dtype"),
+    )
+)
+"""Keys of a model's config that do not make it another model."""
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """How well a model predicts the decided labels of a test split.
+class Evaluation(Judged):
+    """An evaluated run.
 
     Attributes:
-        model: Name of the model.
-        seed: Seed of its training.
-        trained_on: Digest of the dataset that it was trained on.
+        seed: Seed of its training; None of predictions that come from elsewhere.
+        settings: What makes it this model, seed and data left out.
+        trained_on: Digest of the dataset that it was trained on; None as above.
         dataset: Digest of the dataset that it is evaluated on.
+        schema: Definition of the label schema.
+        protocol: How train and test were separated.
         utterances: Utterances of the test split.
         intervals: How the intervals were made.
-        fields: By field.
         best_possible: Of a generated corpus, the best possible scores; see `Description`.
+        modalities: The model without some of its modalities.
+        floors: The floors of the dataset on the same utterances.
+        no_floors: Why a floor is not there.
+        ignored_columns: Of predictions that come from elsewhere, columns that were not read.
     """
 
-    model: str
-    seed: int
-    trained_on: str
-    dataset: str
-    utterances: int
-    intervals: Mapping[str, Any]
-    fields: Mapping[str, FieldScores]
-    best_possible: Mapping[str, Mapping[str, Mapping[str, float]]]
+    seed: int | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    trained_on: str | None = None
+    dataset: str = ""
+    schema: str = ""
+    protocol: str = TEST
+    utterances: int = 0
+    intervals: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    best_possible: Mapping[str, Mapping[str, Mapping[str, float]]] = dataclasses.field(default_factory=dict)
+    modalities: tuple[Masked, ...] = ()
+    floors: Mapping[str, Judged] = dataclasses.field(default_factory=dict)
+    no_floors: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ignored_columns: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -56,7 +75,7 @@ def evaluate(
     seed: int = 0,
     cache_dir: Path | None = None,
 ) -> Evaluation:
-    """Evaluate a trained run on the test split and write its ``evaluation.json``.
+    """Evaluate a trained run on the test split and write its ``evaluation.json`` and ``evaluation.parquet``.
 
     Args:
         run: A run folder.
@@ -66,27 +85,84 @@ def evaluate(
         cache_dir: Where ``datasets`` keeps its cache; by default its own place.
 
     Raises:
-        InputError: There is no such run or dataset, it has no test split, or its fields are others.
+        InputError: There is no such run or dataset, it has no test split, its fields are others, or the model
+            answers with something that is no number.
     """
+    run = Path(run)
     model = load_model(run)
     description = describe(dataset)
     require_same_fields(model, description, str(dataset))
-    test = read_split(dataset, description, TEST, cache_dir)
-    evaluation = Evaluation(
-        model.config.model_type,
-        model.config.seed,
-        model.config.dataset,
-        description.digest,
-        len(test),
-        {"resampled": "dialogues", "method": "percentile", "level": 0.95, "n_boot": n_boot, "seed": seed},
-        score_split(model, test, n_boot=n_boot, seed=seed),
-        description.best_possible,
+    bench = open_bench(dataset, description, n_boot=n_boot, seed=seed, cache_dir=cache_dir)
+    judged, sums = judge_model(model, bench, run)
+    evaluation, all_sums = with_floors(
+        dataclasses.replace(
+            as_evaluation(judged, bench),
+            seed=model.config.seed,
+            settings=settings_of(run),
+            trained_on=model.config.dataset,
+            modalities=_ablations(model, bench, judged.seen),
+        ),
+        sums,
+        dataset,
+        bench,
+        cache_dir,
     )
-    write_json(Path(run) / EVALUATION, dataclasses.asdict(evaluation))
+    write_evaluation(run, dataclasses.asdict(evaluation), all_sums)
     return evaluation
 
 
-def require_same_fields(model: Floor, description: Description, where: str) -> None:
+def evaluate_predictions(
+    path: str | Path,
+    dataset: str | Path,
+    *,
+    out: str | Path | None = None,
+    n_boot: int = N_BOOT,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+) -> Evaluation:
+    """Evaluate predictions that come from elsewhere, by the rules that every model here is judged by.
+
+    Args:
+        path: The predictions, see `baselines.outside.read_predictions`.
+        dataset: A dataset folder or the name of a Hub repository.
+        out: A new or empty folder for the evaluation, which ``compare`` can read; None to keep nothing.
+        n_boot: Resamples of dialogues for the 95% intervals.
+        seed: Seed of the resamples.
+        cache_dir: Where ``datasets`` keeps its cache; by default its own place.
+
+    Raises:
+        InputError: The predictions do not fit the test split; all faults at once.
+    """
+    description = describe(dataset)
+    bench = open_bench(dataset, description, n_boot=n_boot, seed=seed, cache_dir=cache_dir)
+    predictions = read_predictions(path, bench.split, bench.schema)
+    name = Path(path).stem
+    judged, sums = judge(name, bench.schema, predictions.answers, bench, Seen(), Cost(), NOT_PREDICTED)
+    evaluation = dataclasses.replace(
+        as_evaluation(judged, bench),
+        settings={"predictions": Path(path).name, "fields": sorted(predictions.answers)},
+        ignored_columns=predictions.ignored,
+    )
+    evaluation, all_sums = with_floors(evaluation, sums, dataset, bench, cache_dir)
+    if out is not None:
+        with new_run(Path(out)) as folder:
+            write_evaluation(folder, dataclasses.asdict(evaluation), all_sums)
+    return evaluation
+
+
+def settings_of(run: Path) -> dict[str, Any]:
+    """Return what makes a saved model this model: its config without seed, data and versions."""
+    config = read_json(run / CONFIG, "baselines train")
+    settings = {name: value for name, value in config.items() if name not in VOLATILE}
+    if "streams" in settings:  # its name says enough; how a stream was made is the dataset's
+        settings["streams"] = sorted(settings["streams"])
+    if "training" in settings:  # whether checkpoints were kept makes no difference
+        kept = ((name, value) for name, value in settings["training"].items() if name != "keep_checkpoints")
+        settings["training"] = dict(kept)
+    return settings
+
+
+def require_same_fields(model: Model, description: Description, where: str) -> None:
     """Refuse a dataset whose fields are not those of a model.
 
     Raises:
@@ -113,55 +189,66 @@ def _answers(field: Field) -> list[object]:
     return [field.type, *(field.categories if isinstance(field, CategoricalField | RelationField) else ())]
 
 
-def score_split(model: Floor, split: Split, *, n_boot: int = N_BOOT, seed: int = 0) -> dict[str, FieldScores]:
-    """Judge a model on the labels of a split, with intervals over dialogues."""
-    predicted = model.predict(split)
-    found = {}
-    for field in model.schema:
-        labels = split.labels[field.name]
-        if field.name in predicted:
-            found[field.name] = score_field(
-                field, split.dialogue, labels, predicted[field.name], n_boot, seed
-            )
-        else:
-            found[field.name] = no_scores(field, NOT_LEARNT, int(labels.known.sum()))
-    return found
-
-
-def score_field(
-    field: Field, dialogue: Integers, labels: Labels, predicted: Values, n_boot: int = N_BOOT, seed: int = 0
-) -> FieldScores:
-    """Judge the predictions of one field where there are labels, with 95% intervals.
+def judge_model(model: Model, bench: Bench, folder: Path) -> tuple[Judged, dict[str, Sums]]:
+    """Judge a saved model.
 
     Args:
-        field: The field.
-        dialogue: The dialogue of each utterance, shape (rows,).
-        labels: Decided labels.
-        predicted: Predictions for all rows.
-        n_boot: Resamples of dialogues.
-        seed: Seed of the resamples.
+        model: The model.
+        bench: The utterances.
+        folder: Where it is saved.
+
+    Returns:
+        What was found, and by field the sums behind it.
+
+    Raises:
+        InputError: It answers with something that is no number.
     """
-    values, answers, clusters = (one[labels.known] for one in (labels.values, predicted, dialogue))
-    found = score(field, values, answers)
-    if not len(values):
-        return found
-    sums = dialogue_sums(field, clusters, values, answers)
-    dialogues = len(sums.rows)
-    if dialogues < 2:
-        reason = "one dialogue has labels: there is no interval over dialogues"
-        metrics = {
-            name: dataclasses.replace(one, reason=one.reason or reason) for name, one in found.metrics.items()
-        }
-        return dataclasses.replace(found, dialogues=dialogues, metrics=metrics)
-    replicates = bootstrap_values(sums.rows, sums.values, n_boot=n_boot, seed=seed)
-    metrics = {}
-    for place, name in enumerate(sums.names):
-        one = found.metrics[name]
-        interval = percentile_interval(replicates[:, place])
-        if one.value is None:
-            metrics[name] = one
-        elif interval.low is None:
-            metrics[name] = Score(one.value, reason="the metric exists in too few resamples for an interval")
+    config = read_json(folder / CONFIG, "baselines train")
+    training = read_json(folder / TRAINING, "baselines train") if (folder / TRAINING).exists() else {}
+    cost = Cost(
+        count_parameters(folder), seconds_per_epoch(training), measure_latency(model.predict, bench.split)
+    )
+    seen = seen_by(config)
+    name = model.config.model_type
+    return judge(name, model.schema, answers_of(model, bench.split), bench, seen, cost)
+
+
+def with_floors(
+    evaluation: Evaluation,
+    sums: Mapping[str, Sums],
+    dataset: str | Path,
+    bench: Bench,
+    cache_dir: Path | None,
+) -> tuple[Evaluation, dict[str, Mapping[str, Sums]]]:
+    """Put the floors of the dataset beside an evaluation.
+
+    Returns:
+        The evaluation with its floors, and the sums by model and field; those of the run under ``""``.
+    """
+    judged, missing = {}, {}
+    all_sums: dict[str, Mapping[str, Sums]] = {"": sums}
+    for name, floor in floors(dataset, bench.description.digest, cache_dir).items():
+        if name == evaluation.model and evaluation.seed is not None:
+            continue  # it stands there already
+        if isinstance(floor, str):
+            missing[name] = floor
         else:
-            metrics[name] = Score(one.value, interval.low, interval.high)
-    return dataclasses.replace(found, dialogues=dialogues, metrics=metrics)
+            answers = answers_of(floor, bench.split)
+            judged[name], all_sums[name] = judge(name, floor.schema, answers, bench, Seen(), Cost())
+    return dataclasses.replace(evaluation, floors=judged, no_floors=missing), all_sums
+
+
+def as_evaluation(judged: Judged, bench: Bench) -> Evaluation:
+    """Return what was found with what is known of the bench."""
+    return Evaluation(
+        **vars(judged),
+        dataset=bench.description.digest,
+        schema=bench.description.schema_text,
+        utterances=len(bench.split),
+        intervals=bench.intervals,
+        best_possible=bench.description.best_possible,
+    )
+
+
+def _ablations(model: Model, bench: Bench, seen: Seen) -> tuple[Masked, ...]:
+    return ablate(bench.split, seen.modalities or (), lambda split: headlines(model, split), bench.seed)

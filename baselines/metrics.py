@@ -85,6 +85,8 @@ class FieldScores:
         dialogues: Dialogues with a labeled utterance; None where intervals were not asked for.
         metrics: By name.
         per_class: By name of the value; none for interval fields.
+        confusion: Utterances by label (row) and prediction (column), in schema order; none for sets and
+            numbers.
     """
 
     type: str
@@ -92,6 +94,7 @@ class FieldScores:
     dialogues: int | None
     metrics: Mapping[str, Score]
     per_class: Mapping[str, ClassScore] = dataclasses.field(default_factory=dict)
+    confusion: tuple[tuple[int, ...], ...] = ()
 
 
 def metric_names(field: Field) -> tuple[str, ...]:
@@ -99,7 +102,7 @@ def metric_names(field: Field) -> tuple[str, ...]:
     if isinstance(field, IntervalField):
         return ("mae", "pearson", "ccc")
     if isinstance(field, MultilabelField):
-        return ("macro_f1", "micro_f1", "exact_match", "jaccard")
+        return ("macro_f1", "weighted_f1", "micro_f1", "exact_match", "jaccard")
     ordered = isinstance(field, OrdinalField | RelationField)
     return ("macro_f1", "weighted_f1", "accuracy", "uar", *(("quadratic_kappa",) if ordered else ()))
 
@@ -125,8 +128,18 @@ def score(field: Field, labels: Values, predicted: Values) -> FieldScores:
         size = len(class_names(field))
         metrics = _categories(labels, predicted, size, kappa="quadratic_kappa" in metric_names(field))
         classes = _binary(labels[:, None] == np.arange(size), predicted[:, None] == np.arange(size))
-    names = class_names(field)
-    return FieldScores(field.type, len(labels), None, metrics, dict(zip(names, classes, strict=True)))
+    per_class = dict(zip(class_names(field), classes, strict=True))
+    return FieldScores(
+        field.type, len(labels), None, metrics, per_class, _confusion(field, labels, predicted)
+    )
+
+
+def _confusion(field: Field, labels: Values, predicted: Values) -> tuple[tuple[int, ...], ...]:
+    if isinstance(field, MultilabelField):
+        return ()
+    size = np.arange(len(class_names(field)))
+    matrix = sklearn_metrics.confusion_matrix(labels, predicted, labels=size)
+    return tuple(tuple(int(one) for one in row) for row in matrix)
 
 
 def no_scores(field: Field, reason: str, utterances: int = 0) -> FieldScores:
@@ -175,24 +188,25 @@ def _quadratic_kappa(labels: Integers, predicted: Integers, size: int) -> Score:
 
 
 def _sets(labels: Mask, predicted: Mask) -> dict[str, Score]:
-    occurs = np.flatnonzero(labels.any(axis=0) | predicted.any(axis=0))
-    exact = Score(float(sklearn_metrics.accuracy_score(labels, predicted)))
     # Two empty sets are equal: their Jaccard index is 1.
     jaccard = sklearn_metrics.jaccard_score(labels, predicted, average="samples", zero_division=1)
-    if len(occurs):
-        macro, micro = (
-            Score(
-                float(
-                    sklearn_metrics.f1_score(
-                        labels, predicted, labels=occurs, average=average, zero_division=0
-                    )
-                )
-            )
-            for average in ("macro", "micro")
-        )
-    else:
-        macro = micro = Score(None, reason="no value is labeled or predicted")
-    return {"macro_f1": macro, "micro_f1": micro, "exact_match": exact, "jaccard": Score(float(jaccard))}
+    return {
+        "macro_f1": _set_f1(labels, predicted, "macro", "no value is labeled or predicted"),
+        "weighted_f1": _set_f1(labels, predicted, "weighted", "no value is labeled"),
+        "micro_f1": _set_f1(labels, predicted, "micro", "no value is labeled or predicted"),
+        "exact_match": Score(float(sklearn_metrics.accuracy_score(labels, predicted))),
+        "jaccard": Score(float(jaccard)),
+    }
+
+
+def _set_f1(labels: Mask, predicted: Mask, average: str, reason: str) -> Score:
+    """F1 over the values that occur."""
+    occurs = np.flatnonzero(labels.any(axis=0) | predicted.any(axis=0))
+    if not len(occurs) or (average == "weighted" and not labels.any()):
+        return Score(None, reason=reason)
+    return Score(
+        float(sklearn_metrics.f1_score(labels, predicted, labels=occurs, average=average, zero_division=0))
+    )
 
 
 def _binary(labels: Mask, predicted: Mask) -> list[ClassScore]:

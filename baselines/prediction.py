@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from baselines.data import Description, Floats, Split, describe, read_split
-from baselines.decoding import decode
+from baselines.data import Floats, Split, Values, describe, read_split
 from baselines.evaluation import require_same_fields
 from baselines.models import load_model
-from baselines.models.base import Floor
+from baselines.models.base import Model
+from baselines.transcript import is_transcript, read_transcript
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
 from schemas.records import value_type
 from schemas.tables import Provenance, write_table
@@ -19,52 +23,89 @@ from schemas.tables import Provenance, write_table
 VERSION = 1
 
 
-def predict(run: str | Path, dataset: str | Path, split: str, *, cache_dir: Path | None = None) -> Path:
-    """Predict the labels of a split and write them as ``predictions-SPLIT.parquet`` of the run.
+def predict(
+    run: str | Path,
+    dataset: str | Path,
+    split: str = "test",
+    *,
+    out: Path | None = None,
+    cache_dir: Path | None = None,
+) -> Path:
+    """Predict the labels of a split, or of a transcript, and write them as a table.
 
     Args:
         run: A run folder.
-        dataset: A dataset folder or the name of a Hub repository, with the fields of the model.
-        split: Name of the split.
+        dataset: A dataset folder or the name of a Hub repository, with the fields of the model; or a
+            transcript (see `baselines.transcript`).
+        split: Name of the split; a transcript has none.
+        out: The table; by default ``predictions-SPLIT.parquet`` of the run, and beside a transcript
+            ``NAME.predictions.parquet``.
         cache_dir: Where ``datasets`` keeps its cache; by default its own place.
 
     Returns:
-        The path of the table: a row an utterance, in order, with ``utterance_id`` and, of every field that
-        was learnt, the value names and the probabilities (``FIELD_soft``).
+        The path of the table: a row an utterance, in order, with ``utterance_id``, ``model_version``,
+        ``score`` (how sure the model is, the mean over categorical fields) and, of every field that was
+        learnt, the value names and the probabilities (``FIELD_soft``). ``annotation push --predictions``
+        takes it.
 
     Raises:
-        InputError: There is no such run, dataset or split, or the fields are others.
+        InputError: There is no such run, dataset, split or transcript, the fields are others, or the model
+            wants features that a transcript has not.
     """
     model = load_model(run)
-    description = describe(dataset)
-    require_same_fields(model, description, str(dataset))
-    table = prediction_table(model, read_split(dataset, description, split, cache_dir))
-    path = Path(run) / f"predictions-{split}.parquet"
+    transcript = Path(dataset)
+    if transcript.is_file() and is_transcript(transcript):
+        digest = hashlib.sha256(transcript.read_bytes()).hexdigest()
+        utterances = read_transcript(transcript)
+        path = out or transcript.with_suffix(".predictions.parquet")
+    else:
+        description = describe(dataset)
+        require_same_fields(model, description, str(dataset))
+        digest = description.digest
+        utterances = read_split(dataset, description, split, cache_dir)
+        path = out or Path(run) / f"predictions-{split}.parquet"
+    table = prediction_table(model, utterances)
     aside = path.with_name(f".{path.name}")
-    write_table(aside, table, table.schema, _provenance(model, description, split))
+    write_table(aside, table, table.schema, _provenance(model, digest, utterances.name))
     aside.replace(path)
     return path
 
 
-def _provenance(model: Floor, description: Description, split: str) -> Provenance:
+def _provenance(model: Model, digest: str, split: str) -> Provenance:
     parameters = {"model": model.config.model_type, "seed": model.config.seed, "split": split}
-    inputs = {"dataset": description.digest, "trained_on": model.config.dataset}
+    inputs = {"dataset": digest, "trained_on": model.config.dataset}
     return Provenance("baselines predict", VERSION, inputs, parameters)
 
 
-def prediction_table(model: Floor, split: Split) -> pa.Table:
+def prediction_table(model: Model, split: Split) -> pa.Table:
     """Return the predictions for a split: value names as in project tables, and ``FIELD_soft``."""
-    columns = {"utterance_id": pa.array(split.utterance_ids, pa.string())}
     scores = model.scores(split)
+    decided = model.decide(scores)
+    version = f"{model.config.model_type}-{model.config.seed}-{model.config.dataset[:8]}"
+    columns = {
+        "utterance_id": pa.array(split.utterance_ids, pa.string()),
+        "model_version": pa.array([version] * len(split), pa.string()),
+        "score": pa.array(_certainty(model.fields, scores, len(split)), pa.float32()),
+    }
     for field in model.fields:
-        columns[field.name] = _value_column(field, scores[field.name])
+        columns[field.name] = _value_column(field, decided[field.name])
         if not isinstance(field, IntervalField):
             columns[f"{field.name}_soft"] = _rows(scores[field.name])
     return pa.table(columns)
 
 
-def _value_column(field: Field, scores: Floats) -> pa.Array:
-    decided = decode(field, scores)
+def _certainty(fields: Sequence[Field], scores: Mapping[str, Floats], rows: int) -> Floats:
+    """Return the mean over categorical fields of the probability of the likeliest answer, shape (rows,)."""
+    found = []
+    for field in fields:
+        if isinstance(field, MultilabelField):
+            found.append(np.maximum(scores[field.name], 1 - scores[field.name]).mean(axis=1))
+        elif not isinstance(field, IntervalField):
+            found.append(scores[field.name].max(axis=1))
+    return np.mean(found, axis=0) if found else np.ones(rows)
+
+
+def _value_column(field: Field, decided: Values) -> pa.Array:
     if isinstance(field, MultilabelField):
         names = pa.array(field.categories).take(pa.array(np.nonzero(decided)[1]))
         return pa.ListArray.from_arrays(_offsets(decided.sum(axis=1)), names)
@@ -78,5 +119,5 @@ def _rows(matrix: Floats) -> pa.Array:
     return pa.ListArray.from_arrays(_offsets(lengths), pa.array(matrix.ravel(), pa.float32()))
 
 
-def _offsets(lengths: np.ndarray) -> pa.Array:
+def _offsets(lengths: NDArray[Any]) -> pa.Array:
     return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())

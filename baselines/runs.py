@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,13 @@ from schemas.errors import InputError, Issue
 CONFIG = "config.json"
 TRAINING = "training.json"
 EVALUATION = "evaluation.json"
+CHECKPOINTS = "checkpoints"
+TENSORBOARD = "tensorboard"
+
+
+def leads() -> bool:
+    """Say whether this process writes the run: of those that torchrun started, the first."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
@@ -25,6 +32,10 @@ def new_run(out: Path) -> Iterator[Path]:
     Raises:
         InputError: ``out`` is there already.
     """
+    if not leads():
+        with tempfile.TemporaryDirectory() as thrown_away:
+            yield Path(thrown_away)
+        return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(Issue("a run is written to a new or empty folder; this one is neither", str(out)))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +47,39 @@ def new_run(out: Path) -> Iterator[Path]:
         folder.replace(out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def unfinished(out: Path, what: Mapping[str, Any]) -> Iterator[Path]:
+    """Open the folder beside ``out`` in which a long training keeps its checkpoints.
+
+    It goes when the block ends. When the process is killed it stays, and the training goes on from there.
+
+    Args:
+        out: The run folder that is to be.
+        what: What is trained on what, for JSON: a training that differs does not go on from there.
+
+    Raises:
+        InputError: Another training for ``out`` was begun and not ended.
+    """
+    folder = out.with_name(f".{out.name}-unfinished")
+    begun = folder / TRAINING
+    if folder.exists() and begun.exists() and read_json(begun, "baselines train") != what:
+        message = "another training for this run was begun and not ended; delete its folder to begin anew"
+        raise InputError(Issue(message, str(folder)))
+    folder.mkdir(parents=True, exist_ok=True)
+    if not leads():
+        yield folder
+        return
+    write_json(begun, what)
+    try:
+        yield folder
+    except Exception:
+        # A fault before the first checkpoint leaves nothing to go on from.
+        if not any(folder.glob("checkpoint-*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_json(path: Path, content: object) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
-import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -22,7 +23,7 @@ from schemas.fields import CategoricalField, Field, RelationField
 from schemas.label_schema import LabelSchema
 
 WEIGHTS = "model.safetensors"
-Tensors = dict[str, np.ndarray]
+Tensors = dict[str, NDArray[Any]]
 Report = dict[str, Any]
 
 
@@ -43,6 +44,36 @@ class ModelConfig:
     fields: tuple[str, ...]
     dataset: str
     seed: int
+
+
+class Model(Protocol):
+    """What floors and neural models have in common: all that training, evaluation and prediction need."""
+
+    name: ClassVar[str]
+    config: Any
+
+    @property
+    def schema(self) -> LabelSchema:
+        """The label schema."""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields that the model predicts."""
+
+    def scores(self, split: Split) -> dict[str, Floats]:
+        """Return scores of every field, as `baselines.decoding.decode` takes them."""
+
+    def decide(self, scores: Mapping[str, Floats]) -> dict[str, Values]:
+        """Return the labels that scores stand for."""
+
+    def predict(self, split: Split) -> dict[str, Values]:
+        """Return the label of every field for every utterance."""
+
+    def fit(self, train: Split, validation: Split, workspace: Path) -> Report:
+        """Learn from ``train``, choose on ``validation``, and say for JSON what was chosen."""
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Write the model to a folder."""
 
 
 class Floor(ABC):
@@ -66,9 +97,50 @@ class Floor(ABC):
         """The fields that the model predicts."""
         return tuple(self.schema[name] for name in self.config.fields)
 
+    @classmethod
+    def configure(
+        cls,
+        schema: str,
+        fields: tuple[str, ...],
+        train: Split,  # noqa: ARG003 - a floor sees the text alone
+        dataset: str,
+        seed: int,
+        settings: Mapping[str, Any],
+    ) -> ModelConfig:
+        """Make the configuration of a floor that is to be fitted.
+
+        Args:
+            schema: Definition of the label schema.
+            fields: Fields to learn.
+            train: The training split.
+            dataset: Digest of the dataset.
+            seed: Seed of all that is random.
+            settings: Settings that a user chose; a floor has none.
+
+        Raises:
+            InputError: A setting was given.
+        """
+        if settings:
+            raise InputError([Issue(f"{cls.name} has no settings", value=name) for name in settings])
+        return ModelConfig(cls.name, schema, fields, dataset, seed)
+
+    @classmethod
+    def fresh(cls, config: ModelConfig) -> Self:
+        """Make a model that is to be fitted."""
+        return cls(config)
+
     @abstractmethod
-    def fit(self, train: Split, validation: Split) -> Report:
-        """Learn from ``train`` and choose settings on ``validation``; say what was chosen, for JSON."""
+    def fit(self, train: Split, validation: Split, workspace: Path) -> Report:
+        """Learn from ``train`` and choose settings on ``validation``.
+
+        Args:
+            train: What is learnt from.
+            validation: What settings are chosen on.
+            workspace: A folder for what a long training keeps; a floor needs none.
+
+        Returns:
+            What was chosen, for JSON.
+        """
 
     @abstractmethod
     def scores(self, split: Split) -> dict[str, Floats]:
@@ -88,12 +160,15 @@ class Floor(ABC):
 
     def predict(self, split: Split) -> dict[str, Values]:
         """Return the label of every field for every utterance."""
-        scores = self.scores(split)
+        return self.decide(self.scores(split))
+
+    def decide(self, scores: Mapping[str, Floats]) -> dict[str, Values]:
+        """Return the labels that scores stand for."""
         return {field.name: decode(field, scores[field.name]) for field in self.fields}
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def save_pretrained(self, save_directory: str | Path) -> None:
         """Write the model to a folder: JSON and safetensors."""
-        folder = Path(folder)
+        folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CONFIG, dataclasses.asdict(self.config))
         # save_file would close the file to everybody but its owner.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -35,7 +36,7 @@ class Linear:
         bias: Shape (outputs,).
     """
 
-    weights: np.ndarray
+    weights: NDArray[Any]
     bias: Floats
 
     def scores(self, field: Field, features: Any) -> Floats:  # noqa: ANN401 - a sparse matrix
@@ -61,7 +62,7 @@ class TfidfLogistic(Floor):
     ngrams: Ngrams
     linear: dict[str, Linear]
 
-    def fit(self, train: Split, validation: Split) -> Report:
+    def fit(self, train: Split, validation: Split, workspace: Path) -> Report:  # noqa: ARG002 - no checkpoints
         """Fit a model a field; report the score on validation of every strength that was tried."""
         self.ngrams = Ngrams.fit(train.texts)
         if not len(self.ngrams):
@@ -116,10 +117,10 @@ class TfidfLogistic(Floor):
         if misfits:
             raise InputError(misfits)
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def save_pretrained(self, save_directory: str | Path) -> None:
         """Write the model to a folder: JSON and safetensors."""
-        super().save_pretrained(folder)
-        write_json(Path(folder) / VOCABULARY, self.ngrams.vocabulary)
+        super().save_pretrained(save_directory)
+        write_json(Path(save_directory) / VOCABULARY, self.ngrams.vocabulary)
 
 
 def _on_validation(field: Field, model: Linear, features: Any, labels: Labels) -> float | None:  # noqa: ANN401
@@ -129,7 +130,7 @@ def _on_validation(field: Field, model: Linear, features: Any, labels: Labels) -
     return score(field, labels.values[labels.known], predicted).metrics[HEADLINE[field.type]].value
 
 
-def _fitter(field: Field, features: Any, values: np.ndarray, seed: int) -> Callable[[float], Linear]:  # noqa: ANN401
+def _fitter(field: Field, features: Any, values: NDArray[Any], seed: int) -> Callable[[float], Linear]:  # noqa: ANN401
     """Return what fits a model of one field with a given strength of the penalty."""
     if isinstance(field, IntervalField):
         return lambda c: _ridge(features, values, 1 / c)

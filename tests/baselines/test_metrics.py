@@ -13,8 +13,8 @@ from sklearn import metrics as sk
 
 from baselines.data import Labels
 from baselines.dialogue_sums import dialogue_sums
-from baselines.evaluation import score_field
 from baselines.metrics import metric_names, score
+from baselines.scoring import score_field
 
 
 def values(found):
@@ -58,6 +58,7 @@ def test_sets_by_hand(maker):
     assert values(found) == pytest.approx(
         {
             "macro_f1": (0 + 1 + 0) / 3,
+            "weighted_f1": (1 * 0 + 2 * 1 + 1 * 0) / 4,
             "micro_f1": 2 * 2 / (4 + 3),
             "exact_match": 1 / 4,
             "jaccard": (1 / 2 + 0 + 1 + 1 / 2) / 4,
@@ -183,14 +184,14 @@ def test_missing_labels_do_not_count_and_dialogues_make_the_interval(maker):
     truth = random.integers(0, 3, 200)
     predicted = np.where(random.random(200) < 0.7, truth, random.integers(0, 3, 200))
     known = random.random(200) < 0.8
-    found = score_field(field, dialogue, Labels(np.where(known, truth, 0), known), predicted)
+    found, _ = score_field(field, dialogue, Labels(np.where(known, truth, 0), known), predicted)
     assert found.utterances == known.sum()
     assert found.dialogues == 40
     assert found.metrics["accuracy"].value == pytest.approx((truth == predicted)[known].mean())
     for one in found.metrics.values():
         assert one.low < one.value < one.high
     # Twice the same dialogue tells no more than once: item resampling would narrow the interval.
-    twice = score_field(
+    twice, _ = score_field(
         field,
         np.tile(dialogue, 4),
         Labels(np.tile(np.where(known, truth, 0), 4), np.tile(known, 4)),
@@ -207,14 +208,14 @@ def test_the_interval_covers_a_known_accuracy(maker):
         skill = np.repeat(random.choice([0.5, 0.9], 60), 6)  # utterances of a dialogue are alike
         right = random.random(360) < skill
         labels = Labels(np.zeros(360, np.int64), np.ones(360, bool))
-        found = score_field(maker.schema["emotion"], dialogue, labels, np.where(right, 0, 1), 400)
+        found, _ = score_field(maker.schema["emotion"], dialogue, labels, np.where(right, 0, 1), 400)
         covered += found.metrics["accuracy"].low <= 0.7 <= found.metrics["accuracy"].high
     assert covered >= 52  # 57 expected; below 52 once in a hundred
 
 
 def test_one_dialogue_has_no_interval_and_says_so(maker):
     labels = Labels(np.array([0, 1, 2]), np.ones(3, bool))
-    found = score_field(maker.schema["emotion"], np.zeros(3, int), labels, np.array([0, 1, 1]))
+    found, _ = score_field(maker.schema["emotion"], np.zeros(3, int), labels, np.array([0, 1, 1]))
     assert found.metrics["accuracy"].value == pytest.approx(2 / 3)
     assert found.metrics["accuracy"].low is None
     assert found.metrics["accuracy"].reason
