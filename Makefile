@@ -21,6 +21,8 @@ $(STAMP): pyproject.toml constraints.txt
 # The main job on the packaged sample. A step whose inputs did not change does nothing.
 demo: env
 	@test -f demo/corpus.yaml || $(BIN)/corpus init demo --sample
+	$(BIN)/corpus media --project demo
+	$(BIN)/corpus features ngrams mfcc --project demo
 	$(BIN)/annotation agreement --project demo
 	$(BIN)/annotation aggregate --project demo
 	$(BIN)/corpus check --project demo
@@ -31,7 +33,7 @@ demo: env
 	@test -d demo/runs/tfidf || $(BIN)/baselines train tfidf-logistic demo/dataset --out demo/runs/tfidf
 	$(BIN)/baselines evaluate demo/runs/majority demo/dataset >/dev/null
 	$(BIN)/baselines evaluate demo/runs/tfidf demo/dataset >/dev/null
-	cd demo/runs && ../../$(BIN)/baselines compare majority tfidf
+	cd demo/runs && ../../$(BIN)/baselines compare majority tfidf --html comparison.html
 	@echo
 	@echo "The dataset is in demo/dataset, the report in demo/reports/report.html. Load the dataset in $(BIN)/python with"
 	@echo
@@ -52,6 +54,8 @@ bench: env
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aggregation.py
 	$(BIN)/python -m benchmarks.sample
+	$(BIN)/python -m benchmarks.media
+	$(BIN)/python -m benchmarks.features
 	$(BIN)/python benchmarks/label_studio.py
 
 # Makes the packaged sample anew; needs eSpeak NG.

@@ -266,7 +266,7 @@ def _cell(row: Mapping[str, Any], one: Field, language: str) -> str:
         else {}
     )
     if isinstance(value, list):
-        names = [wordings.get(name, name) for name in value]
+        names = [str(wordings.get(name, name)) for name in value]
         slots = (
             [each for each in (row.get(f"{one.name}_intensity") or ()) if each] if has_intensity(one) else []
         )

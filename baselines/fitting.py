@@ -82,11 +82,9 @@ def fit_network(
         judge=judge,
         callbacks=[EarlyStoppingCallback(settings.patience), epochs],
     )
-    if find_spec("tensorboard") and leads():
-        from torch.utils.tensorboard import SummaryWriter
-        from transformers.integrations import TensorBoardCallback
-
-        trainer.add_callback(TensorBoardCallback(SummaryWriter(str(workspace / TENSORBOARD))))
+    board = _tensorboard(workspace) if find_spec("tensorboard") and leads() else None
+    if board is not None:
+        trainer.add_callback(board)
     try:
         trainer.train(resume_from_checkpoint=_last_whole_checkpoint(workspace))
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -97,9 +95,19 @@ def fit_network(
             "batch_turns, width or terms"
         )
         raise InputError(Issue(message, column="batch_turns", value=settings.batch_turns)) from None
+    finally:
+        if board is not None and board.tb_writer is not None:
+            board.tb_writer.close()  # its thread would write on, into a folder that may be gone
     trainer.accelerator.wait_for_everyone()  # nobody clears the workspace while another still reads it
     model.to("cpu")
     return {**_conclude(model, judge, trainer), "seconds_per_epoch": epochs.seconds()}
+
+
+def _tensorboard(workspace: Path) -> Any:  # noqa: ANN401 - of an untyped library
+    from torch.utils.tensorboard import SummaryWriter
+    from transformers.integrations import TensorBoardCallback
+
+    return TensorBoardCallback(SummaryWriter(str(workspace / TENSORBOARD)))
 
 
 def _conclude(model: NeuralModel, judge: _Judge, trainer: DialogueTrainer) -> dict[str, Any]:

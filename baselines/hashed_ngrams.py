@@ -16,7 +16,8 @@ import torch
 
 from baselines.batches import Tensors
 from baselines.data import Integers
-from baselines.ngrams import BLOCKS, MIN_DOCUMENTS
+from baselines.ngrams import MIN_DOCUMENTS
+from corpus.features.ngrams import BLOCKS
 
 BUCKETS = 2**20
 """Hash buckets of a block."""

@@ -8,12 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from baselines.data import Floats
+from corpus.features.ngrams import BLOCKS
 
-# Words with their marks (! and ? tell of affect); characters within words and, in Chinese, within clauses.
-BLOCKS: dict[str, dict[str, Any]] = {
-    "word": {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\w+|[^\w\s]"},
-    "character": {"analyzer": "char_wb", "ngram_range": (1, 4)},
-}
 MIN_DOCUMENTS = 2
 MAX_TERMS = 100_000  # a block; bounds the weights whatever the size of the corpus
 

@@ -35,10 +35,9 @@ class BcLstm(NeuralModel):
         self.inputs = nn.ModuleDict(
             {name: Projection(one, width, config.dropout) for name, one in widths.items()}
         )
-        self.contexts = nn.ModuleDict(
-            {name: RecurrentContext(width, width // 2, config.context, nn.LSTM) for name in widths}
-        )
-        seen = sum(one.width for one in self.contexts.values())
+        contexts = {name: RecurrentContext(width, width // 2, config.context, nn.LSTM) for name in widths}
+        self.contexts = nn.ModuleDict(contexts)
+        seen = sum(one.width for one in contexts.values())
         self.fused = RecurrentContext(seen, width // 2, config.context, nn.LSTM)
         self.trunk = nn.Sequential(
             nn.Linear(seen + self.fused.width, width), nn.Tanh(), nn.Dropout(config.dropout)

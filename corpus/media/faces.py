@@ -72,7 +72,10 @@ class FaceDetector:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         small = self._cv2.resize(grey, size, interpolation=self._cv2.INTER_AREA)
         found = self._cascade.detectMultiScale(small, 1.15, 4, minSize=(_SMALLEST, _SMALLEST))
-        boxes = [tuple(round(float(side) / scale) for side in box) for box in found]
+        boxes = []
+        for box in found:
+            left, top, across, down = (round(float(side) / scale) for side in box)
+            boxes.append((left, top, min(across, width - left), min(down, height - top)))
         return sorted(boxes, key=lambda box: (-box[2] * box[3], box))
 
     def crop(self, pixels: Pixels, box: Box) -> Pixels:

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from corpus.features.table import VECTORS
 from corpus.sample.cues import FACE, VOICE
-from corpus.sample.features import FEATURE_ROWS, WIDTH, feature_vectors, mixture
+from corpus.sample.features import WIDTH, feature_vectors, mixture
 from corpus.sample.truth_tables import LATENT
 from corpus.sample.world import FAMILIES, INTENTS, POLARITIES
 from schemas.project import UTTERANCES
@@ -17,7 +18,7 @@ from schemas.tables import read_table
 
 def read(project, name):
     table = read_table(project.path(f"features/{name}/part-00000.parquet"))
-    assert table.schema.remove_metadata() == FEATURE_ROWS
+    assert table.schema.remove_metadata() == VECTORS
     ids = table.column("utterance_id").to_pylist()
     return ids, np.array(table.column("features").to_pylist())
 
