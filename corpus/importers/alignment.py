@@ -10,6 +10,9 @@ refinement looks at where speech sets in, too.
 How strong the evidence is, the lines themselves tell: a fit is believed if it stands out from all that chance
 gives, which is the next best place of these lines, and the best places of the same lines and pauses in
 shuffled orders.
+
+Where something was cut from the recording or put in, no single shift fits: the lines before and after it want
+shifts of their own, each as good as the other. That is seen, and such lines are left alone.
 """
 
 from __future__ import annotations
@@ -40,6 +43,9 @@ _APART = (0.012, 4.0)  # stretch and seconds: places that lie closer are one
 _SLOW = 8  # seconds
 _STEPS = (0.4, 0.2, 0.1, 0.05, 0.02, 0.01)
 _ONSET = (0.1, 0.4)  # weight, and seconds on either side of the beginning of a line
+# Two parts have shifts of their own if that gains half of the smaller one, both fit about as well line by
+# line, and the shifts differ by a second.
+_GAIN, _ALIKE, _JUMP = 0.5, 0.7, 1.0
 
 
 class Verdict(StrEnum):
@@ -47,6 +53,7 @@ class Verdict(StrEnum):
 
     IN_STEP = "in step"
     CORRECTED = "corrected"
+    PARTS = "fits in parts only"
     NO_MATCH = "no better than chance"
     TOO_LITTLE = "too little to tell"
 
@@ -61,6 +68,8 @@ class Fit:
         agreement: Correlation of the lines with speech activity under the best fit, -1 to 1.
         evidence: How many times as strong as the best that chance gives (Fisher's z of the correlations).
         verdict: What it comes to; unless it is `Verdict.CORRECTED`, times are left as they stand.
+        parted: For `Verdict.PARTS`: the start in the file of the line from which on another shift fits, and
+            by how many seconds the two shifts differ.
     """
 
     shift: float
@@ -68,6 +77,7 @@ class Fit:
     agreement: float
     evidence: float
     verdict: Verdict
+    parted: tuple[float, float] | None = None
 
     def at(self, seconds: float) -> float:
         """Return the time in the recording of a time in the file."""
@@ -102,13 +112,47 @@ def fit(activity: Floats, lines: Sequence[tuple[float, float]]) -> Fit:
     agreement, stretch, shift = max(_refined(_Cumulated(standard), spans, *place) for _, place in peaks)
     rng = np.random.Generator(np.random.PCG64(0))
     shuffled = [_search(sketch, _shuffled(spans, rng), stretches).max() for _ in range(_SHUFFLES)]
-    chance = max(peaks[1][0], *shuffled)
-    evidence = float(np.arctanh(min(peaks[0][0], 0.999)) / np.arctanh(np.clip(chance, 0.01, 0.999)))
+    evidence = _evidence(peaks[0][0], max(peaks[1][0], *shuffled))
+    # The next best place may be that of another part, so only shuffled lines are chance here.
+    parted = (
+        _parted(sketch, spans, stretch, shift) if _evidence(peaks[0][0], max(shuffled)) >= EVIDENCE else None
+    )
+    if parted is not None:
+        return Fit(shift, stretch, agreement, evidence, Verdict.PARTS, parted)
     if evidence < EVIDENCE:
         return Fit(shift, stretch, agreement, evidence, Verdict.NO_MATCH)
     moved = max(abs(stretch * time + shift - time) for time in (spans[0, 0], spans[-1, 1]))
     verdict = Verdict.IN_STEP if moved < IN_STEP else Verdict.CORRECTED
     return Fit(shift, stretch, agreement, evidence, verdict)
+
+
+def _evidence(best: float, chance: float) -> float:
+    return float(np.arctanh(min(best, 0.999)) / np.arctanh(np.clip(chance, 0.01, 0.999)))
+
+
+def _parted(sketch: Floats, spans: Floats, stretch: float, shift: float) -> tuple[float, float] | None:
+    """Return where another shift begins to fit and by how much it differs; None where one shift fits all."""
+    lines = stretch * spans + shift
+    lines = lines[lines[:, 0] < len(sketch) / _COARSE]
+    if len(lines) < 2 * MIN_LINES:
+        return None
+    shifts = np.arange(-MAX_SHIFT, MAX_SHIFT + 0.5 / _COARSE, 1 / _COARSE)
+    sums = np.concatenate([[0.0], np.cumsum(sketch)])
+    starts, ends = (
+        np.interp((side[:, None] + shifts) * _COARSE, np.arange(len(sums)), sums) for side in lines.T
+    )
+    before = np.cumsum(ends - starts, axis=0)  # how well the lines up to each one fit, (lines, shifts)
+    after = before[-1] - before
+    both = before.max(axis=1) + after.max(axis=1)
+    last = MIN_LINES - 1 + int(np.argmax(both[MIN_LINES - 1 : -MIN_LINES]))
+    parts = np.array([before[last].max(), after[last].max()])
+    covered = np.cumsum(lines[:, 1] - lines[:, 0])
+    each = parts / (covered[last], covered[-1] - covered[last])
+    jump = float(shifts[np.argmax(after[last])] - shifts[np.argmax(before[last])])
+    gains = both[last] - before[-1].max() >= _GAIN * parts.min() > 0
+    if not gains or each.min() < _ALIKE * each.max() or abs(jump) < _JUMP:
+        return None
+    return float(spans[last + 1, 0]), round(jump, 1)
 
 
 def _united(lines: Sequence[tuple[float, float]]) -> Floats:

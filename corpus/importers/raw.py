@@ -300,6 +300,10 @@ def _said(fit: Fit, name: str) -> str:
         return f"{name}: times corrected by {fit.shift:+.2f} s, stretched by {fit.stretch:.5f} ({figures})"
     if fit.verdict is Verdict.IN_STEP:
         return f"{name}: in step with the sound ({figures})"
+    if fit.verdict is Verdict.PARTS and fit.parted is not None:
+        place, jump = fit.parted
+        message = f"from {place:.0f} s on the lines are off by another {jump:+.1f} s: is the recording cut?"
+        return f"{name}: {message} Times as they stand; shift those lines and import again ({figures})"
     if fit.verdict is Verdict.NO_MATCH:
         message = "fits the sound no better than chance (another episode? cut? too little speech?)"
         return f"{name}: {message}; times as they stand ({figures})"

@@ -154,6 +154,22 @@ def test_an_intro_without_lines_and_lines_without_sound_do_no_harm(
     assert worst(found, written, true) < 0.15
 
 
+@pytest.mark.parametrize("cut", [True, False])
+@pytest.mark.parametrize(("seed", "at"), [(0, 100), (1, 150), (3, 60)])
+def test_a_recording_that_was_cut_is_seen_and_its_lines_are_left_alone(cut: bool, seed: int, at: int) -> None:
+    lines = spans(300, seed)
+    sound = speech(lines, 300, seed)
+    hiss = np.random.Generator(np.random.PCG64(1)).normal(0, 0.02, 60 * 16_000)
+    between, after = (np.zeros(0), at + 20) if cut else (hiss, at)
+    heard = measured(np.concatenate([sound[: at * 16_000], between, sound[after * 16_000 :]]))
+    found = fit(heard, lines)
+    assert found.verdict is Verdict.PARTS
+    assert found.parted is not None
+    assert abs(found.parted[0] - at) < 25
+    assert found.parted[1] == pytest.approx(-20 if cut else 60, abs=0.3)
+    assert found.at(7.0) == 7.0
+
+
 @pytest.mark.parametrize("sound", [np.zeros(6000), np.ones(6000), np.zeros(0), np.zeros(50)])
 def test_a_recording_of_silence_tells_nothing(true: list[Span], sound: np.ndarray) -> None:
     found = fit(sound, true)
