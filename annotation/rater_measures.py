@@ -314,9 +314,11 @@ def _no_information(answers: Answers, found: Comparison, mine: Ints) -> float | 
 def _evidence_of_dependence(table: Floats) -> float:
     """Log Bayes factor of rows with distributions of their own against one for all (Gunel and Dickey 1974).
 
-    All distributions have uniform Dirichlet priors over the options in use.
+    All distributions have uniform Dirichlet priors over the options in use by either side: a rater who gives
+    one answer to everything leaves out options that the others use.
     """
-    table = table[table.any(axis=1)][:, table.any(axis=0)]
+    used = table.any(axis=0) | table.any(axis=1) if table.shape[0] == table.shape[1] else table.any(axis=0)
+    table = table[table.any(axis=1)][:, used]
     own = sum(_log_marginal(row) for row in table)
     return float(own - _log_marginal(table.sum(axis=0)))
 

@@ -43,7 +43,7 @@ SQLITE_RATERS = 5
 """Most raters at a time for whom SQLite is recommended."""
 
 _VERSION = f"{FOLDER}/version"
-_FIRST_START = 300.0  # seconds; the migrations of a new database take half a minute on a good machine
+_FIRST_START = 900.0  # seconds; the migrations of a new database take half a minute on a good machine
 _STOP = 15.0
 # Label Studio begins transactions by reading. SQLite then fails at once when somebody else writes before the
 # transaction does; begun as writers, transactions queue, so raters who submit together lose nothing.

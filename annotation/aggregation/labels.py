@@ -54,7 +54,7 @@ def decide(
     Raises:
         InputError: The method is unknown, the table lacks columns, or the least agreement is not a share.
     """
-    table = pa.Table.from_pandas(annotations) if isinstance(annotations, pd.DataFrame) else annotations
+    table = _typed(annotations, schema) if isinstance(annotations, pd.DataFrame) else annotations
     _require(table, schema, method, min_agreement)
     rows = Rows.of(table)
     columns: dict[str, pa.Array] = {
@@ -70,6 +70,26 @@ def decide(
         outcomes.append(outcome)
     labels = concat([pa.table(columns)], records.labels_schema(schema))
     return Decided(fit_relations(labels, schema), method, min_agreement, tuple(outcomes))
+
+
+def _typed(frame: pd.DataFrame, schema: LabelSchema) -> pa.Table:
+    """Return a data frame as a table with the types of the project's tables; pandas has others."""
+    table, wanted, issues = (
+        pa.Table.from_pandas(frame, preserve_index=False),
+        records.annotations_schema(schema),
+        [],
+    )
+    for place, name in enumerate(table.column_names):
+        if name not in wanted.names:
+            continue
+        type_ = wanted.field(name).type
+        try:
+            table = table.set_column(place, name, table.column(name).cast(type_))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+            issues.append(Issue(f"this column cannot be read as {type_}: {error}", column=name))
+    if issues:
+        raise InputError(issues)
+    return table
 
 
 def _require(table: pa.Table, schema: LabelSchema, method: str, min_agreement: float | None) -> None:

@@ -178,7 +178,16 @@ def test_evidence_of_dependence_is_that_of_all_sequences() -> None:
     # Two rows of one answer each, two options: P(same) is 1/3 + 1/3 under one distribution, 1/2 under two.
     same, other = np.array([[1.0, 0], [1, 0]]), np.array([[1.0, 0], [0, 1]])
     assert np.exp(_evidence_of_dependence(other)) == pytest.approx((1 / 4) / (1 / 6))
-    assert _evidence_of_dependence(same) == pytest.approx(0)  # one option in use tells nothing
+    # The others use both options, this rater one: both answers alike are likelier under one distribution.
+    assert np.exp(_evidence_of_dependence(same)) == pytest.approx((1 / 4) / (1 / 3))
+    nothing = np.array([[2.0, 0], [0, 0]])  # one option in use tells nothing
+    assert _evidence_of_dependence(nothing) == pytest.approx(0)
+
+
+def test_one_answer_to_everything_carries_no_information() -> None:
+    truth = np.random.default_rng(5).choice(["none", "humorous"], 200)
+    found = measure_raters(table(panel(humor=[("none", one, one) for one in truth])), SCHEMA).raters
+    assert found[0].fields["humor"].no_information > 0.9
 
 
 def test_intervals_cover(simulated: dict[str, Any]) -> None:

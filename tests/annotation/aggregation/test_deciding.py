@@ -291,6 +291,25 @@ def test_what_stands_in_is_said() -> None:
     assert any(note.kind is NoteKind.OTHER_METHOD for note in valence.notes)
 
 
+def test_a_data_frame_is_taken_as_a_table_is() -> None:
+    rows = [
+        {"rater": rater, "sentiment": sentiment, "emotion": emotion, "valence": valence}
+        for rater, sentiment, emotion, valence in (
+            ("a", "negative", ["anger"], 2.0),
+            ("b", "negative", ["anger", "disgust"], 3.0),
+            ("c", "!cannot_tell", ["anger"], 2.0),
+        )
+    ]
+    expected = decide(ratings(rows), SCHEMA).labels
+    frame = ratings(rows).to_pandas()
+    assert decide(frame, SCHEMA).labels.equals(expected)
+    assert decide(frame.astype({"sentiment": "category", "rater": "category"}), SCHEMA).labels.equals(
+        expected
+    )
+    with pytest.raises(InputError, match="cannot be read as"):
+        decide(frame.assign(valence=["two", "three", "two"]), SCHEMA)
+
+
 def test_of_a_rater_who_rated_twice_the_latest_counts() -> None:
     rows = [
         {"rater": "a", "humor": "none"},
