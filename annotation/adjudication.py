@@ -119,6 +119,7 @@ def push_disagreements(
     """Send utterances on which raters agree too little to the adjudicators of the roster.
 
     An utterance is dealt once, the most informative first; later pushes add what has become undecided since.
+    A project that was deleted on the server is made again, without what is decided.
 
     Args:
         project: The project.
@@ -159,13 +160,15 @@ def push_disagreements(
     for row in ratings.to_pylist():
         answers.setdefault(row["utterance_id"], []).append(row)
     clips, new = Clips(project), {}
+    standing = {one["id"] for one in client.projects()}
     for one in people:
         rater = names[one.key]
         mine = [name for name, whose in state.tasks.items() if whose == rater]
         sheet = _sheet(project.schema, one, condition)
         if not mine:
             continue
-        if rater not in state.projects:
+        if state.projects.get(rater) not in standing:
+            tell(f"making the project of {rater}")
             mark = project_mark(project, accounts, client.name, ADJUDICATION, rater)
             config = adjudication_config(project.schema, sheet)
             state.projects[rater] = make_project(
@@ -279,6 +282,8 @@ def _cell(row: Mapping[str, Any], one: Field, language: str) -> str:
 def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell = silent) -> Decided:
     """Pull decisions; nothing is written when there is nothing new.
 
+    Of a project that was deleted on the server, what was pulled stays.
+
     Raises:
         InputError: Nothing was sent, or the server fails.
     """
@@ -287,7 +292,14 @@ def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell
         raise InputError("nothing was sent to adjudicators; 'annotation adjudicate push' does that")
     client = client or Client.of(project)
     known = set(state.decisions)
+    standing = {one["id"] for one in client.projects()}
     for rater, number in state.projects.items():
+        if number not in standing:
+            tell(
+                f"the project of {rater} was deleted on the server; what was pulled of it stays, "
+                "'annotation adjudicate push' makes it again"
+            )
+            continue
         tell(f"pulling {ADJUDICATION} · {rater}")
         for task in client.export(number):
             data = {name: value for name, value in task["data"].items() if name not in ("context", "text")}

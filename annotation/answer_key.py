@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from annotation.roster import write_private
+from annotation.roster import read_private, write_private
 from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, IntervalField, Missing, MultilabelField, RelationField, Text
@@ -86,13 +86,13 @@ def read_answer_key(project: Project) -> AnswerKey:
     path = project.path(ANSWER_KEY)
     if not path.exists():
         return AnswerKey()
-    path.chmod(0o600)
+    text = read_private(path)
     rows = read_table(project.path(folder.UTTERANCES), ["utterance_id", "dialogue_id", "context_only"])
     rated = {
         row["utterance_id"]: None if row["context_only"] else str(row["dialogue_id"])
         for row in rows.to_pylist()
     }
-    return parse_answer_key(path.read_text("utf-8-sig"), str(path), project.schema, rated)
+    return parse_answer_key(text, str(path), project.schema, rated)
 
 
 def require_answer_key(project: Project, part: str) -> AnswerKey:
@@ -232,7 +232,8 @@ def _answer_faults(one: Field, answer: object, line: int, where: str) -> Iterato
     for each in chosen:
         if each not in valid:
             yield Issue("unknown value", where, line, None, one.name, each, valid)
-    if isinstance(one, MultilabelField) and len(chosen) > 1 and set(chosen) & set(one.exclusive):
+    # A list in the list, told above, is in no set.
+    if isinstance(one, MultilabelField) and len(chosen) > 1 and any(each in chosen for each in one.exclusive):
         yield Issue("this value excludes all others", where, line, None, one.name, chosen)
 
 

@@ -21,7 +21,8 @@ _LEFT_OUT = (f"{FOLDER}/shown", f"{FOLDER}/server.log", LOCK, DATABASE)
 def back_up(project: Project, file: Path) -> None:
     """Write a backup of ``private/``; the server may be running.
 
-    The database is copied at one moment, by SQLite itself. A PostgreSQL database is not part of it.
+    The database is copied at one moment, by SQLite itself. A PostgreSQL database is not part of it, nor are
+    earlier backups: the ``.tar`` files in ``private/``.
 
     Args:
         project: The project.
@@ -45,12 +46,20 @@ def back_up(project: Project, file: Path) -> None:
             tar.add(copy, DATABASE)
         for path in sorted(private.rglob("*")):
             name = path.relative_to(project.root).as_posix()
-            if path.is_file() and not path.is_symlink() and _belongs(name) and ".backup.tar" not in name:
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and _belongs(name)
+                and path.resolve() != part.resolve()
+            ):
                 tar.add(path, name)
     part.rename(file)
 
 
 def _belongs(name: str) -> bool:
+    # Backups are no part of a backup: each would hold all earlier ones.
+    if name.endswith((".tar", ".tar.part")):
+        return False
     return not any(name == one or name.startswith((f"{one}/", f"{one}-")) for one in _LEFT_OUT)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from rich.console import Console
 
 from schemas.command_line import JsonOption, ProjectOption, application, console, print_json
 
@@ -19,6 +20,15 @@ adjudicate = application("Send disagreements to an adjudicator, and take the dec
 
 def _tell(line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _tell_beside(line: str) -> None:
+    """Tell progress where stdout is one JSON document."""
+    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _teller(as_json: bool) -> Callable[[str], None]:
+    return _tell_beside if as_json else _tell
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -92,7 +102,7 @@ def setup(
         share=share,
         changed=changed,
     )
-    found = set_up(Project(project), plan, tell=_tell)
+    found = set_up(Project(project), plan, tell=_teller(as_json))
     if as_json:
         print_json(dataclasses.asdict(found))
         return
@@ -122,7 +132,8 @@ def push(
     from annotation.workflow_text import push_lines
     from schemas.project import Project
 
-    found = push_tasks(Project(project), round_name, predictions=predictions, zone=zone, tell=_tell)
+    tell = _teller(as_json)
+    found = push_tasks(Project(project), round_name, predictions=predictions, zone=zone, tell=tell)
     if as_json:
         print_json([dataclasses.asdict(one) for one in found])
         return
@@ -152,7 +163,7 @@ def pull(
     if watch:
         pulling.watch(found, every=every, after=show, tell=_tell)
         return
-    pulled = pulling.pull(found, tuple(files or ()), tell=_tell)
+    pulled = pulling.pull(found, tuple(files or ()), tell=_teller(as_json))
     if as_json:
         print_json(dataclasses.asdict(pulled))
         return
@@ -171,11 +182,11 @@ def qualify(
     from annotation import qualification, qualification_report
     from schemas.project import Project
 
-    found = Project(project)
+    found, tell = Project(project), _teller(as_json)
     if override is not None:
         made = qualification.override(found, override, why)
-        _tell(f"{made.rater} may rate: recorded in {qualification.STATE}")
-    report = qualification_report.qualify(found, tell=_tell)
+        tell(f"{made.rater} may rate: recorded in {qualification.STATE}")
+    report = qualification_report.qualify(found, tell=tell)
     if as_json:
         print_json(report.to_dict())
         return
@@ -221,7 +232,7 @@ def adjudicate_push(
         Project(project),
         min_agreement=min_agreement,
         condition=_one_of(Condition, condition, "--condition"),
-        tell=_tell,
+        tell=_teller(as_json),
     )
     if as_json:
         print_json(dataclasses.asdict(sent))
@@ -236,7 +247,7 @@ def adjudicate_pull(project: ProjectOption = Path(), as_json: JsonOption = False
     from annotation.workflow_text import decided_lines
     from schemas.project import Project
 
-    decided = pull_decisions(Project(project), tell=_tell)
+    decided = pull_decisions(Project(project), tell=_teller(as_json))
     if as_json:
         print_json(dataclasses.asdict(decided))
         return

@@ -30,7 +30,7 @@ from annotation.raters import measure_raters
 from annotation.ratings import project_ratings
 from annotation.rounds import REPEAT, TRAINING, Round, read_rounds
 from annotation.tasks import read_dialogues
-from annotation.timesheet import works
+from annotation.timesheet import COLUMNS, works
 from schemas import project as folder
 from schemas import records
 from schemas.errors import InputError
@@ -222,10 +222,9 @@ def _all_ratings(project: Project) -> pa.Table:
     """Return the rows of all rating tables but those of adjudicators, with training, skipped, superseded."""
     names = [name for name in project.annotation_files() if not name.endswith(f"/{ADJUDICATION}.parquet")]
     names += [TRAINING] if project.has(TRAINING) else []
-    columns = ["rater", "round", "utterance_id", "status", "created", "updated", "seconds"]
     arrow = records.annotations_schema(project.schema)
-    arrow = pa.schema([arrow.field(name) for name in columns])
-    return concat((read_table(project.path(name), columns) for name in names), arrow)
+    arrow = pa.schema([arrow.field(name) for name in COLUMNS])
+    return concat((read_table(project.path(name), COLUMNS) for name in names), arrow)
 
 
 def _progress(

@@ -354,9 +354,13 @@ def _from_files(
 ) -> None:
     """Take what exported JSON files hold; what they lack says nothing about the server."""
     names = {one.name: one for one in rounds}
-    issues = []
+    issues: list[Issue] = []
     for path in files:
-        tasks = _exported(path)
+        try:
+            tasks = _exported(path)
+        except InputError as fault:
+            issues += fault.issues
+            continue
         for place, task in enumerate(tasks, 1):
             name = str(task["data"].get("round") or "").removesuffix(REPEAT)
             if name not in names:
@@ -382,14 +386,46 @@ def _exported(path: Path) -> list[Json]:
         isinstance(one, dict)
         and isinstance(one.get("data"), dict)
         and isinstance(one.get("annotations"), list)
-        and all(isinstance(each, dict) and "updated_at" in each for each in one["annotations"])
+        and all(isinstance(each, dict) for each in one["annotations"])
         and {"id", "created_at"} <= one.keys()
         for one in tasks
     )
     if not shape:
         message = "this is not Label Studio's export 'JSON' (JSON-MIN drops ratings and cannot be read)"
         raise InputError(Issue(message, str(path)))
+    issues = [issue for row, task in enumerate(tasks, 1) for issue in _faults(task, str(path), row)]
+    if issues:
+        raise InputError(issues)
     return list(tasks)
+
+
+def _faults(task: Json, where: str, row: int) -> Iterator[Issue]:
+    """Yield what is wrong with the numbers and moments by which a task and its ratings are known."""
+    if not _is_number(task["id"]):
+        yield Issue("the number of the task is expected", where, None, row, "id", task["id"])
+    project = task.get("project")
+    if not (project is None or _is_number(project)):
+        yield Issue("the number of a project is expected", where, None, row, "project", project)
+    if not _is_moment(task["created_at"]):
+        yield Issue("a date and time is expected", where, None, row, "created_at", task["created_at"])
+    for place, one in enumerate(task["annotations"], 1):
+        column, updated = f"annotations, {place}", one.get("updated_at")
+        name = one.get("unique_id") or one.get("id")
+        if not (_is_number(name) or (isinstance(name, str) and name)):
+            yield Issue("an annotation has a 'unique_id' or an 'id'", where, None, row, column, name)
+        if not _is_moment(updated):
+            yield Issue("a date and time is expected as 'updated_at'", where, None, row, column, updated)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(moment(value))
+    except (ValueError, OverflowError):
+        return False
 
 
 def _count(index: Index, accounts: Accounts, found: Pulled) -> None:

@@ -31,7 +31,7 @@ from schemas.project import Project
 REPORT = "reports/qualification.json"
 COMMAND = "annotation qualify"
 FEWEST = 3
-"""Mean scores of fewer raters would say how single ones did, so they are left out of the aggregates."""
+"""Counts and mean scores of fewer raters would say how single ones did: the aggregates leave them out."""
 
 Control = Mapping[tuple[str, str], Mapping[str, Score]]
 
@@ -82,18 +82,19 @@ class Qualification:
         }
 
     def aggregates(self) -> dict[str, Any]:
-        """Return what may be published: counts, and means over at least `FEWEST` raters."""
+        """Return what may be published: counts and means over at least `FEWEST` raters, None below that."""
         closed = [one for one in self.attempts if one.closed]
         last = {one.rater: one for one in closed}
         passed = {one.rater for one in closed if one.passed}
         fields = {name for one in closed for name in one.scores}
         thresholds = {name: least for one in closed for name, least in one.threshold.items()}
         rounds = dict.fromkeys(round_ for round_, _ in self.control)
+        enough = len(last) >= FEWEST
         return {
             "raters": len(last),
-            "raters_by_attempts": _counts(Counter(one.rater for one in closed)),
-            "qualified": len(passed),
-            "overrides": len({one.rater for one in self.overrides} - passed),
+            "raters_by_attempts": _counts(Counter(one.rater for one in closed)) if enough else None,
+            "qualified": len(passed) if enough else None,
+            "overrides": len({one.rater for one in self.overrides} - passed) if enough else None,
             "training": {
                 name: {
                     "measure": MEASURES[self.types[name]],

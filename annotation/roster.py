@@ -128,6 +128,20 @@ def write_private(path: Path, text: str) -> None:
     part.rename(path)
 
 
+def read_private(path: Path) -> str:
+    """Read a file of ``private/`` that the lead writes, and leave it readable by its owner only.
+
+    Raises:
+        InputError: It is not UTF-8 text.
+    """
+    path.chmod(0o600)
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"this is not UTF-8 text (byte {error.start}): save this as UTF-8"
+        raise InputError(Issue(message, str(path))) from None
+
+
 def read_roster(project: Project) -> list[Person]:
     """Read who the raters are.
 
@@ -140,8 +154,7 @@ def read_roster(project: Project) -> list[Person]:
         raise InputError(
             Issue("say here who the raters are (a template stands there), then run this again", str(path))
         )
-    path.chmod(0o600)
-    return parse_roster(path.read_text("utf-8-sig"), str(path))
+    return parse_roster(read_private(path), str(path))
 
 
 def parse_roster(text: str, where: str) -> list[Person]:

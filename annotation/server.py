@@ -245,18 +245,24 @@ def _database(url: str | None) -> dict[str, str]:
     """
     if url is None:
         return {"DJANGO_DB": "sqlite"}
-    parts = urlsplit(url)
+    fault = InputError(
+        Issue("this is not postgresql://USER:PASSWORD@HOST:PORT/NAME (shown without what was given)",
+              "--database-url")
+    )  # fmt: skip
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 5432
+    except ValueError:
+        # Its text repeats what was given.
+        raise fault from None
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
-        raise InputError(
-            Issue("this is not postgresql://USER:PASSWORD@HOST:PORT/NAME (shown without what was given)",
-                  "--database-url")
-        )  # fmt: skip
+        raise fault
     return {
         "DJANGO_DB": "default",
         "POSTGRE_USER": unquote(parts.username or ""),
         "POSTGRE_PASSWORD": unquote(parts.password or ""),
         "POSTGRE_HOST": parts.hostname,
-        "POSTGRE_PORT": str(parts.port or 5432),
+        "POSTGRE_PORT": str(port),
         "POSTGRE_NAME": unquote(parts.path[1:]),
     }
 

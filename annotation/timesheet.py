@@ -6,6 +6,9 @@ accounts for is idle where it is longer than `IDLE`, and then a new *sitting* be
 page loads, a thought) count as active. A rating of more than `IDLE` seconds was left open: the rest is idle.
 No time before the previous submission is counted twice.
 
+An edited rating has a version for each time it was submitted. The seconds of a version include those of all
+before it (Label Studio adds them up), so each is charged with what it adds, when it was submitted.
+
 Work counts whatever became of it: skipped and superseded ratings took time too, and so did training.
 """
 
@@ -18,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
@@ -32,7 +36,7 @@ from schemas.tables import read_table
 COMMAND = "annotation timesheet"
 IDLE = 300.0
 """Seconds without any sign of work that are a break."""
-COLUMNS = ["rater", "round", "utterance_id", "status", "created", "updated", "seconds"]
+COLUMNS = ["annotation_id", "rater", "round", "utterance_id", "status", "created", "updated", "seconds"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 HEAD = (
     "rater", "period", "items", "skipped", "sittings", "longest_sitting_items",
@@ -114,13 +118,13 @@ def works(ratings: pa.Table, zone: str = "UTC", idle: float = IDLE) -> list[Work
         InputError: There is no such time zone.
     """
     local = time_zone(zone)
-    when = pc.coalesce(ratings.column("created"), ratings.column("updated"))
+    when = pc.coalesce(ratings.column("updated"), ratings.column("created"))
     ratings = ratings.append_column("when", pc.cast(when, pa.int64()))
     ratings = ratings.filter(
         pc.and_(pc.is_valid(ratings.column("rater")), pc.is_valid(ratings.column("when")))
     )
     rows = ratings.sort_by([("rater", "ascending"), ("when", "ascending"), ("utterance_id", "ascending")])
-    listed = rows.select(["rater", "round", "utterance_id", "status", "when", "seconds"]).to_pylist()
+    listed = _added_seconds(rows.select([*COLUMNS, "when"]).to_pylist())
     done: list[Work] = []
     for rater, mine in groupby(listed, key=lambda row: row["rater"]):
         end, day, sitting, position = None, None, 0, 0
@@ -151,6 +155,19 @@ def works(ratings: pa.Table, zone: str = "UTC", idle: float = IDLE) -> list[Work
                     )
                 )  # fmt: skip
     return done
+
+
+def _added_seconds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows, which stand by time, with the seconds that each version adds to the one before it."""
+    before: dict[tuple[str, str | None, str, str], float] = {}
+    added = []
+    for row in rows:
+        version_of = row["annotation_id"].partition("@")[0]
+        key = (row["rater"], row["round"], row["utterance_id"], version_of)
+        total, known = row["seconds"] or 0.0, before.get(key, 0.0)
+        before[key] = max(total, known)
+        added.append(row | {"seconds": max(total - known, 0.0)})
+    return added
 
 
 def time_zone(name: str) -> tzinfo:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from annotation.aggregation.project import ADJUDICATION
 from annotation.answer_key import read_answer_key, require_answer_key
 from annotation.assignment import Assignment, Stop, assign, overlap, queues
 from annotation.client import OWN, Client
@@ -51,6 +52,9 @@ from schemas.project import Project
 from schemas.records import Condition, Context
 from schemas.round_settings import RoundKind, RoundSettings
 from schemas.tables import read_table
+
+_TITLE = 50
+"""Characters of a project's title that Label Studio takes."""
 
 
 def silent(_line: str) -> None:
@@ -143,11 +147,17 @@ def set_up(project: Project, plan: Plan, *, client: Client | None = None, tell: 
         if made.projects.get(rater) not in standing:
             tell(f"making the project of {rater}")
             mark = project_mark(project, accounts, client.name, made.name, rater)
-            made.projects[rater] = make_project(client, f"{made.name} · {rater}", mark, config[rater])
+            made.projects[rater] = make_project(client, _title(made.name, rater), mark, config[rater])
             write_round(project, made)
             found.made.append(rater)
         show_media(project, client, made.projects[rater], made.condition)
     return found
+
+
+def _title(round_: str, rater: str) -> str:
+    """Return the title of a rater's project; a long name of a round is cut, its end says whose it is."""
+    end = f" · {rater}"
+    return round_[: _TITLE - len(end)] + end
 
 
 def project_mark(project: Project, accounts: Accounts, server: str, round_: str, rater: str) -> str:
@@ -206,8 +216,13 @@ def make_accounts(
 
 def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Accounts, server: str) -> Round:
     """Return the round of this name, or decide what it is."""
-    if not plan.name.strip() or "/" in plan.name or plan.name.startswith(".") or plan.name.endswith(REPEAT):
-        message = f"the name of a round may not hold '/', begin with '.' or end with {REPEAT!r}"
+    name = plan.name
+    refused = not name.strip() or name.startswith(".") or name.endswith(REPEAT) or name == ADJUDICATION
+    if refused or "/" in name or "|" in name or name.splitlines() != [name]:
+        message = (
+            "the name of a round may not hold '/', '|' or a line break, begin with '.', end with "
+            f"{REPEAT!r} or be {ADJUDICATION!r}"
+        )
         raise InputError(Issue(message, "--round", value=plan.name))
     rounds = read_rounds(project)
     schema = project.schema

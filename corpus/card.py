@@ -228,7 +228,12 @@ def _qualification(project: Project) -> Iterator[str]:
         return
     known = json.loads(path.read_text("utf-8"))
     yield "## Training of the raters\n"
-    if known["raters"]:
+    if known["raters"] and known["raters_by_attempts"] is None:
+        yield (
+            f"{known['raters']} rater{'s' * (known['raters'] != 1)} took part in training: "
+            "too few raters to say how many attempts they made and how many qualified.\n"
+        )
+    elif known["raters"]:
         attempts = ", ".join(
             f"{count} in {times} attempt{'s' * (times != '1')}"
             for times, count in known["raters_by_attempts"].items()

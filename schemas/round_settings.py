@@ -75,6 +75,10 @@ def round_faults(value: object, lines: Lines, where: str) -> Iterator[Issue]:
         if given.get("kind") == RoundKind.TRAINING and "control" in given:
             message = "a training round has nothing but known items"
             yield Issue(message, where, lines[("rounds", name, "control")], column="control")
+        if given.get("kind") == RoundKind.TRAINING and given.get("threshold", {}) == {}:
+            # Without one, whoever skips every item would qualify.
+            message = "a training round needs the score that qualifies, such as threshold: {sentiment: 0.6}"
+            yield Issue(message, where, lines[("rounds", name)], column="threshold")
 
 
 def _threshold_faults(

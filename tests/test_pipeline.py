@@ -120,10 +120,9 @@ def test_the_sample_from_nothing_to_published(tmp_path: Path) -> None:
     ):
         assert "up to date" in run(command, *step, "--project", "s", cwd=tmp_path)
     assert sorted(path.stat().st_mtime_ns for path in (tmp_path / "s").rglob("*.parquet")) == before
-    states = {
-        one["state"] for one in json.loads(run("corpus", "status", "--project", "s", "--json", cwd=tmp_path))
-    }
-    assert states == {"current"}
+    stand = json.loads(run("corpus", "status", "--project", "s", "--json", cwd=tmp_path))
+    # Nobody cut the recordings.
+    assert {one["state"] for one in stand if one["name"] != "clips"} == {"current"}
     run("corpus", "publish", "--to", tmp_path / "out", "--project", "s", cwd=tmp_path)
     corpus = load_dataset(str(tmp_path / "out"), "dialogues", cache_dir=str(tmp_path / "cache"))
     assert sum(map(len, corpus.values())) >= 12

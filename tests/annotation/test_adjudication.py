@@ -144,6 +144,23 @@ def test_the_whole_way_from_disagreement_to_decision(rated):
     ]
     assert changed == [("superseded", "negative"), ("submitted", "neutral")]
 
+    # A project that was deleted loses nothing that was pulled; what waits is sent again, to a new one.
+    rated.client.sdk.projects.delete(number)
+    decided, told = project.path(adjudication.TABLE).read_bytes(), []
+    found = pull_decisions(project, tell=told.append)
+    assert (found.decided, found.waiting, found.wrote) == (len(wide) - 2, 2, False)
+    assert any("was deleted on the server" in line and judge in line for line in told)
+    assert project.path(adjudication.TABLE).read_bytes() == decided
+    for new in (2, 0):
+        sent = push_disagreements(project, condition=Condition.TEXT, min_agreement=0.9)
+        assert sent.new == {judge: new}
+    made_again = json.loads(project.path(adjudication.STATE).read_text())["projects"][judge]
+    waiting = {task["data"]["utterance_id"] for task in rated.client.tasks(made_again)}
+    assert waiting == wide - ruled.keys()
+    told.clear()
+    assert pull_decisions(project, tell=told.append).decided == len(wide) - 2
+    assert not any("deleted" in line for line in told)
+
 
 def test_a_roster_without_adjudicator(tmp_path):
     project = small_project(tmp_path / "p", dialogues=2)

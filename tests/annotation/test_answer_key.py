@@ -6,7 +6,14 @@ import stat
 
 import pytest
 
-from annotation.answer_key import ANSWER_KEY, AnswerKey, KnownItem, parse_answer_key, require_answer_key
+from annotation.answer_key import (
+    ANSWER_KEY,
+    AnswerKey,
+    KnownItem,
+    parse_answer_key,
+    read_answer_key,
+    require_answer_key,
+)
 from annotation.known_items import with_control
 from schemas import InputError, load_schema
 from schemas.fields import Missing
@@ -53,6 +60,22 @@ control:
   u3: {answers: {sentiment: [neutral]}, why: x}
 gold: {}
 """
+
+
+def test_a_list_in_a_set_is_a_fault():
+    text = "control:\n  u3: {answers: {emotion: [anger, [joy]]}}\n"
+    with pytest.raises(InputError) as refused:
+        parse_answer_key(text, "key", SCHEMA, RATED)
+    [fault] = refused.value.issues
+    assert (fault.message, fault.line) == ("unknown value", 2)
+
+
+def test_another_encoding_is_a_fault(tmp_path):
+    project = small_project(tmp_path / "p")
+    project.path("private").mkdir(exist_ok=True)
+    project.path(ANSWER_KEY).write_bytes(GOOD.encode("gbk"))
+    with pytest.raises(InputError, match="save this as UTF-8"):
+        read_answer_key(project)
 
 
 def test_every_fault_is_told_with_its_line():

@@ -14,6 +14,7 @@ from annotation.pulled_table import TABLE, Reader
 from annotation.pulling import pull
 from annotation.sheet import Design
 from annotation.tasks import read_dialogues, utterance_task
+from schemas.errors import InputError
 from schemas.records import Condition, Context
 from schemas.tables import read_table
 from tests.annotation.served import results, small_project
@@ -196,3 +197,37 @@ def test_how_fast_an_annotation_was_is_said_of_its_latest_version(project, serve
         ("submitted", "negative"),
         ("superseded", "positive"),
     ]
+
+
+def test_malformed_exports_are_told_all_at_once_and_nothing_is_taken(project, server):
+    """Every fault of every file, with its row; the sound tasks around them are not taken either."""
+    sound = {**server.tasks_of[1][0], "project": 1}
+    rating = sound["annotations"][0]
+    nameless = {name: value for name, value in rating.items() if name != "unique_id"}
+    undated = {name: value for name, value in rating.items() if name != "updated_at"}
+    first = [
+        sound,
+        {**sound, "annotations": [rating, {**rating, "updated_at": "yesterday"}]},
+        {**sound, "annotations": [{**rating, "updated_at": None}, undated]},
+        {**sound, "annotations": [nameless]},
+    ]
+    second = [{**sound, "id": "abc", "created_at": None, "project": [1]}, {**sound, "id": True}]
+    for name, tasks in (("1.json", first), ("2.json", second)):
+        (project.root / name).write_text(json.dumps(tasks))
+    files = [project.root / "1.json", project.root / "2.json"]
+    with pytest.raises(InputError) as caught:
+        pull(project, files)
+    assert [(one.where, one.row, one.column) for one in caught.value.issues] == [
+        (str(files[0]), 2, "annotations, 2"),
+        (str(files[0]), 3, "annotations, 1"),
+        (str(files[0]), 3, "annotations, 2"),
+        (str(files[0]), 4, "annotations, 1"),
+        (str(files[1]), 1, "id"),
+        (str(files[1]), 1, "project"),
+        (str(files[1]), 1, "created_at"),
+        (str(files[1]), 2, "id"),
+    ]
+    assert "got 'yesterday'" in str(caught.value)
+    assert not project.has(TABLE)
+    files[0].write_text(json.dumps([{**sound, "annotations": [{**nameless, "id": 7, "created_at": None}]}]))
+    assert pull(project, files[:1]).new == 1

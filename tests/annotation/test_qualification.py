@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from annotation.answer_key import ANSWER_KEY
 from annotation.assignment import Stop
+from annotation.label_studio_cli import add_to
 from annotation.qualification import (
     attempts,
     close_attempts,
@@ -22,6 +25,7 @@ from annotation.rounds import TRAINING, Round, write_round
 from annotation.sheet import Design
 from schemas import InputError
 from schemas import project as folder
+from schemas.command_line import application
 from schemas.records import Condition, Context, annotations_schema
 from schemas.round_settings import RoundKind
 from schemas.tables import from_rows, read_table, write_table
@@ -185,6 +189,17 @@ def test_without_a_server_the_page_is_written_all_the_same(project):
     assert found.pages == ("private/feedback/training-r1-en.html",)
     assert "≠" not in project.path(found.pages[0]).read_text("utf-8")
     assert any("not shown on the server" in line for line in told)
+
+
+def test_progress_stands_beside_json(project):
+    rate(project, right(project))
+    app = application("test")
+    add_to(app)
+    words = ["qualify", "--project", str(project.root), "--override", "ann", "--why", "known", "--json"]
+    answer = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert [one["why"] for one in json.loads(answer.stdout)["overrides"]] == ["known"]
+    assert "may rate" in answer.stderr
+    assert "not shown on the server" in answer.stderr
 
 
 def test_without_training_there_is_nothing_to_do(tmp_path):

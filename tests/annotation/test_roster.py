@@ -43,6 +43,12 @@ def test_a_roster_is_read(project):
     assert (judge.role, judge.login) == (Role.ADJUDICATOR, "judy@example.org")
 
 
+def test_another_encoding_is_a_fault(project):
+    project.path(roster.ROSTER).write_bytes("raters:\n  wang: {name: 王小明}\n".encode("gbk"))
+    with pytest.raises(InputError, match="save this as UTF-8"):
+        roster.read_roster(project)
+
+
 def test_every_fault_is_told_with_its_line():
     text = """\
 raters:

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -154,7 +155,16 @@ def test_data_of_an_older_version_are_backed_up_and_brought_up_to_date(project):
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://u:secret-word@h/n", "postgresql://h", "h/secret-word", "postgresql:///secret-word"]
+    "url",
+    [
+        "mysql://u:secret-word@h/n",
+        "postgresql://h",
+        "h/secret-word",
+        "postgresql:///secret-word",
+        "postgresql://u:p@h:secret-word/n",
+        "postgresql://u:secret-word@h:99999/n",
+        "postgresql://u:secret-word@[h/n",
+    ],
 )
 def test_a_wrong_database_is_refused_without_repeating_its_password(project, url):
     with (
@@ -245,6 +255,14 @@ def test_a_backup_of_a_running_server_can_be_restored_elsewhere(served, tmp_path
         assert [one["title"] for one in again.client.projects()] == [
             one["title"] for one in served.client.projects()
         ]
+
+
+def test_a_backup_inside_private_holds_neither_itself_nor_earlier_ones(project):
+    private = project.path("private")
+    for name in ("first.tar", "second"):
+        back_up(project, private / name)
+        with tarfile.open(private / name) as tar:
+            assert tar.getnames() == [roster.ROSTER]
 
 
 @pytest.mark.parametrize("content", [b"no tar", b""])

@@ -29,6 +29,7 @@ def table(rows: list[tuple[str, str, float, float | None]], status: list[str] | 
     kind = pa.timestamp("ms", tz="UTC")
     return pa.table(
         {
+            "annotation_id": pa.array([f"a{n}" for n in range(len(rows))], pa.string()),
             "rater": pa.array([row[0] for row in rows], pa.string()),
             "round": pa.array(["main"] * len(rows), pa.string()),
             "utterance_id": pa.array([row[1] for row in rows], pa.string()),
@@ -74,6 +75,18 @@ def test_skipped_and_superseded_ratings_are_work() -> None:
     assert (day.items, day.skipped, day.active_minutes) == (1, 1, 2.5)
 
 
+def test_an_edit_is_charged_with_what_it_adds_when_it_was_made() -> None:
+    rows = table([("a", "u1", 60, 60), ("a", "u1", 180, 90)], ["superseded", "submitted"])
+    kept = pa.array([rows["created"][0].as_py()] * 2, rows["created"].type)  # every version keeps it
+    rows = rows.set_column(rows.column_names.index("created"), "created", kept)
+    rows = rows.set_column(0, "annotation_id", pa.array(["7@1", "7@2"]))
+    done = works(rows)
+    assert [(one.submitted.hour, one.active) for one in done] == [(9, 60), (11, 30)]
+    # A version that says less than the one before it adds nothing.
+    less = rows.set_column(rows.column_names.index("seconds"), "seconds", pa.array([60, 50], pa.float32()))
+    assert [one.active for one in works(less)] == [60, 0]
+
+
 def test_days_are_local_and_months_are_chosen() -> None:
     rows = [("a", "u1", 0, 30), ("a", "u2", 16 * 60 + 30, 30), ("a", "u3", 60 * 24 * 30, 30)]
     assert [one.period for one in timesheet(table(rows))] == [
@@ -94,7 +107,7 @@ def test_no_such_month_or_zone(month: str | None, zone: str) -> None:
 def test_without_times_or_raters_there_is_nothing() -> None:
     rows = table([("a", "u1", 1, None)])
     assert works(rows)[0].active == 0
-    empty = rows.set_column(0, "rater", pa.nulls(1, pa.string()))
+    empty = rows.set_column(rows.column_names.index("rater"), "rater", pa.nulls(1, pa.string()))
     assert timesheet(empty) == []
     assert csv_text([]).startswith("\ufeffrater,")
 

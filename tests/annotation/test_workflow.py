@@ -139,10 +139,24 @@ def test_nobody_sees_a_richer_condition_first(copied):
         set_up(project, Plan("later", k=2, condition=Condition.TEXT))
 
 
-@pytest.mark.parametrize("name", ["", "a/b", ".x", "pilot-repeat"])
+@pytest.mark.parametrize(
+    "name", ["", "a/b", ".x", "pilot-repeat", "a\nb", "a\r", "a\u2028b", "a|b", "adjudication"]
+)
 def test_impossible_names_of_rounds(copied, name):
     with pytest.raises(InputError, match="name of a round"):
         set_up(copied[0], Plan(name, k=2, condition=Condition.TEXT))
+
+
+def test_the_projects_of_a_round_with_a_long_name_have_short_titles(copied):
+    project, served, _, _ = copied
+    name = "a name that is much too long for a title 名称也太长了" * 2
+    made = set_up(project, Plan(name, k=2, condition=Condition.TEXT)).round
+    for rater, number in made.projects.items():
+        title = served.client.project(number)["title"]
+        assert len(title) == 50
+        assert title.endswith(f" · {rater}")
+    assert set_up(project, Plan(name, k=2, condition=Condition.TEXT)).made == []
+    push(project)
 
 
 def test_dialogue_pages_do_not_hide_later_turns(copied):

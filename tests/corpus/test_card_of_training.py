@@ -31,7 +31,10 @@ def card(tmp_path: Path) -> str:
     }
     overrides = (Override("label-studio:r4", "lead", "2026-03-05", "knows the corpus"),)
     kinds = {"sentiment": "ordinal", "sarcasm": "nominal"}
-    found = Qualification(tuple(tried), overrides, control, kinds)
+    return card_of(Qualification(tuple(tried), overrides, control, kinds), project, tmp_path)
+
+
+def card_of(found: Qualification, project: Project, tmp_path: Path) -> str:
     project.path(REPORT).parent.mkdir()
     project.path(REPORT).write_text(json.dumps(found.aggregates()), "utf-8")
     (tmp_path / "out").mkdir()
@@ -52,6 +55,17 @@ def test_counts_and_means(card: str) -> None:
 def test_the_mean_of_few_raters_is_not_said(card: str) -> None:
     assert "| control items of late | sentiment |  | 2 | 10 | too few raters to say |" in card
     assert "| training, last attempt | sarcasm |  | 4 | 48 | too few raters to say |" in card
+
+
+def test_the_counts_of_few_raters_are_not_said(tmp_path: Path) -> None:
+    tried = (attempt("label-studio:r1", 1, 0.8), attempt("label-studio:r2", 1, 0.1))
+    found = Qualification(tried, (), {}, {"sentiment": "ordinal"})
+    counts = found.aggregates()
+    assert counts["raters"] == 2
+    assert [counts[name] for name in ("qualified", "overrides", "raters_by_attempts")] == [None] * 3
+    card = card_of(found, Project.create(tmp_path / "p"), tmp_path)
+    assert "2 raters took part in training: too few raters to say" in card
+    assert "1 qualified" not in card
 
 
 def test_nothing_of_a_single_rater(card: str) -> None:

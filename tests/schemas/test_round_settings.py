@@ -58,6 +58,13 @@ def test_every_fault_is_told_with_its_line() -> None:
     ]
 
 
+@pytest.mark.parametrize("given", ["", ", threshold: {}"])
+def test_a_training_round_has_a_threshold(given: str) -> None:
+    with pytest.raises(InputError, match=r"threshold: \{sentiment: 0.6\}") as refused:
+        parse_settings(f"name: x\nrounds:\n  t: {{kind: training{given}}}\n", "corpus.yaml")
+    assert [(one.line, one.column) for one in refused.value.issues] == [(3, "threshold")]
+
+
 def test_rounds_are_a_mapping() -> None:
     with pytest.raises(InputError, match="a mapping of rounds is expected here"):
         parse_settings("name: x\nrounds: [main]", "corpus.yaml")
