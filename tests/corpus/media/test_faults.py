@@ -234,7 +234,7 @@ def test_full_disk(project: Project, name_utterances: Name, tmp_path: Path, size
 
 
 def test_ctrl_c(project: Project, name_utterances: Name) -> None:
-    undisturbed = films(project, name_utterances, 4)
+    undisturbed = films(project, name_utterances, 8)  # some remain, however late the signal comes
     command = [sys.executable, "-c", "from affect_corpus import corpus; corpus()", "media", "--workers", "1"]
     running = subprocess.Popen(
         [*command, "--project", str(project.root)],
@@ -253,10 +253,10 @@ def test_ctrl_c(project: Project, name_utterances: Name) -> None:
         time.sleep(0.05)
     assert group(running.pid) == []
     finished = list(project.path("clips").rglob(SEGMENTS_FILE))
-    assert 1 <= len(finished) < 4
+    assert 1 <= len(finished) < 8
     assert set(digests(project).items()) <= set(undisturbed.items())
     account = cut_recordings(project, Recipe(), workers=1)
-    assert len(account.cut) == 4 - len(finished)
+    assert len(account.cut) == 8 - len(finished)
     assert digests(project) == undisturbed
 
 
