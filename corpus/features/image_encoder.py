@@ -65,9 +65,16 @@ class ImageEncoder(Extractor):
 
     def _encode(self, images: Iterator[Pixels]) -> Iterator[Floats]:
         processor, model = load("AutoImageProcessor", self.model), load("AutoModel", self.model)
-        model = getattr(model, "vision_model", model)  # of a model of images and text
         while batch := list(islice(images, BATCH_IMAGES)):
             pixels = processor(images=batch, return_tensors="pt")["pixel_values"]
-            hidden = run(model, {"pixel_values": pixels})
-            # (images, channels, height, width) of convolutions, (images, patches, channels) of transformers
-            yield from hidden.mean(axis=(2, 3) if hidden.ndim == 4 else 1)
+            yield from over_positions(run(model, {"pixel_values": pixels}))
+
+
+def over_positions(hidden: Any) -> Any:  # noqa: ANN401 - an array or a tensor
+    """Return the mean over positions.
+
+    Args:
+        hidden: Shape (images, channels, height, width) of convolutions, (images, patches, channels) of
+            transformers.
+    """
+    return hidden.mean((2, 3) if hidden.ndim == 4 else 1)

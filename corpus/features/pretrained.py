@@ -141,40 +141,64 @@ def load(loader: str, model: Pretrained) -> Any:  # noqa: ANN401 - whatever the 
     Raises:
         InputError: The folder does not hold such a part, or weights are missing.
     """
+    import torch
     import transformers
-    from safetensors import SafetensorError
 
     folder = model.folder()
     given: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     if loader == "AutoImageProcessor":
         given["backend"] = "pil"  # torchvision is not needed
-    try:
-        with _quiet():
-            if loader != "AutoModel":
-                return getattr(transformers, loader).from_pretrained(folder, **given)
-            return _encoder(folder, given, model.name)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(Issue(f"{loader} cannot read this model: {lines[0]}", model.name)) from None
+    with _faults(loader, model):
+        if loader != "AutoModel":
+            return getattr(transformers, loader).from_pretrained(folder, **given)
+        torch.set_num_threads(1)  # the engine runs a process a core
+        on_gpu = _device() == "cuda"
+        return read_encoder(model).eval().to(_device(), dtype=torch.bfloat16 if on_gpu else torch.float32)
 
 
-def _encoder(folder: Path, given: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - untyped library
-    import torch
+def read_encoder(model: Pretrained) -> Any:  # noqa: ANN401 - untyped library
+    """Read a model anew, in float32 on the CPU; of models with more parts the one that encodes.
+
+    Raises:
+        InputError: The folder does not hold a model, or weights are missing.
+    """
     from transformers import AutoModel
 
-    torch.set_num_threads(1)  # the engine runs a process a core
-    encoder, info = AutoModel.from_pretrained(
-        folder, use_safetensors=True, output_loading_info=True, dtype="float32", **given
-    )
+    with _faults("AutoModel", model):
+        whole, info = AutoModel.from_pretrained(
+            model.folder(),
+            use_safetensors=True,
+            output_loading_info=True,
+            dtype="float32",
+            trust_remote_code=False,
+            local_files_only=True,
+        )
     # A pooler that is made up at random is not used here; any other missing weight is a fault.
     missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
     if missing:
         message = "weights are missing, so the features would be random"
-        raise InputError(Issue(message, name, value=", ".join(missing[:3]), count=len(missing)))
-    if encoder.config.is_encoder_decoder:
-        encoder = encoder.get_encoder()
-    on_gpu = _device() == "cuda"
-    return encoder.eval().to(_device(), dtype=torch.bfloat16 if on_gpu else torch.float32)
+        raise InputError(Issue(message, model.name, value=", ".join(missing[:3]), count=len(missing)))
+    return encoder_of(whole)
+
+
+def encoder_of(whole: Any) -> Any:  # noqa: ANN401 - untyped library
+    """Return the part of a model that encodes; of a model of images and text, the images."""
+    if whole.config.is_encoder_decoder:
+        return whole.get_encoder()
+    return getattr(whole, "vision_model", whole)
+
+
+@contextmanager
+def _faults(loader: str, model: Pretrained) -> Iterator[None]:
+    """Keep the library quiet, and turn its complaints into ours."""
+    from safetensors import SafetensorError
+
+    try:
+        with _quiet():
+            yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise InputError(Issue(f"{loader} cannot read this model: {lines[0]}", model.name)) from None
 
 
 def run(model: Any, inputs: Mapping[str, Any]) -> Floats:  # noqa: ANN401 - untyped library
