@@ -256,9 +256,31 @@ def override(project: Project, rater: str, why: str) -> Override:
     return made
 
 
-def qualified(project: Project) -> set[str]:
-    """Return the raters who passed an attempt."""
-    return {one.rater for one in attempts(project) if one.passed}
+def passed_fields(found: Sequence[Attempt]) -> dict[str, frozenset[str]]:
+    """Return the fields whose threshold each rater has reached, in any closed attempt.
+
+    What was reached in different attempts adds up: a field is learned by itself, and whoever was short of one
+    need not repeat the others. Each attempt is judged by the thresholds of its own round.
+    """
+    passed: dict[str, frozenset[str]] = {}
+    for one in found:
+        if one.closed:
+            passed[one.rater] = passed.get(one.rater, frozenset()) | (one.threshold.keys() - set(one.below()))
+    return passed
+
+
+def still_to_train(project: Project, raters: Sequence[str], threshold: Mapping[str, float]) -> list[str]:
+    """Return the raters who have not reached the threshold of each of these fields yet."""
+    passed = passed_fields(attempts(project))
+    return [rater for rater in raters if not threshold.keys() <= passed.get(rater, frozenset())]
+
+
+def fields_with_threshold(project: Project) -> list[str]:
+    """Return the fields that need qualification, in schema order: of rounds set up or in ``corpus.yaml``."""
+    thresholds = [one.threshold for one in read_rounds(project)]
+    thresholds += [one.threshold for one in project.settings.rounds.values()]
+    named = {name for one in thresholds for name in one}
+    return [name for name in project.schema.by_name if name in named]
 
 
 def has_training(project: Project) -> bool:
@@ -268,24 +290,32 @@ def has_training(project: Project) -> bool:
     return RoundKind.TRAINING in kinds
 
 
-def require_qualified(project: Project, raters: Sequence[str], accounts: Accounts) -> None:
-    """Refuse raters who passed no attempt and were not let in, where the project has a training round.
+def require_qualified(
+    project: Project, raters: Sequence[str], fields: Sequence[str], accounts: Accounts
+) -> None:
+    """Refuse raters who did not reach the threshold of a field that a round asks and were not let in.
+
+    Args:
+        project: The project.
+        raters: The pseudonyms of those who are to rate.
+        fields: The fields that they are to rate; those without a threshold need none.
+        accounts: The keys of the pseudonyms, for messages.
 
     Raises:
         InputError: With every such rater, what they lack, and what can be done.
     """
-    if not has_training(project):
-        return
+    needed = [name for name in fields_with_threshold(project) if name in fields]
     found = attempts(project)
-    admitted = {one.rater for one in found if one.passed}
-    admitted |= {one.rater for one in read_state(project).overrides}
+    passed = passed_fields(found)
+    let_in = {one.rater for one in read_state(project).overrides}
     keys = {pseudonym: key for key, pseudonym in accounts.pseudonyms.items()}
     issues = []
     for rater in raters:
-        if rater not in admitted:
+        lacking = [name for name in needed if name not in passed.get(rater, frozenset())]
+        if lacking and rater not in let_in:
             mine = [one for one in found if one.rater == rater]
             message = (
-                f"this rater is not qualified: {_lack(mine[-1] if mine else None)}; set up another training "
+                f"this rater is not qualified: {_lack(mine, lacking)}; set up another training "
                 "round, leave the rater out of the roster, or let them in with 'annotation qualify "
                 f"--override {keys.get(rater, rater)} --why REASON'"
             )
@@ -294,19 +324,24 @@ def require_qualified(project: Project, raters: Sequence[str], accounts: Account
         raise InputError(issues)
 
 
-def _lack(last: Attempt | None) -> str:
-    if last is None:
-        return "no training round has them"
-    if not last.closed:
-        if last.complete:
-            return f"round {last.round!r} waits for 'annotation qualify'"
-        return f"{last.done} of {last.items} items of round {last.round!r} are done"
-    return ", ".join(
-        f"{name} {value:.2f} of {last.threshold[name]:.2f}"
-        if (value := last.scores[name].value if name in last.scores else None) is not None
-        else f"{name} has no score"
-        for name in last.below()
-    )
+def _lack(mine: Sequence[Attempt], lacking: Sequence[str]) -> str:
+    """Say what is wrong with the last attempt at each field."""
+    said = []
+    for name in lacking:
+        last = next((one for one in reversed(mine) if name in one.threshold), None)
+        if last is None and not mine:
+            said.append("no training round has them")
+        elif last is None:
+            said.append(f"no training round has tested them on {name}")
+        elif not last.complete:
+            said.append(f"{last.done} of {last.items} items of round {last.round!r} are done")
+        elif not last.closed:
+            said.append(f"round {last.round!r} waits for 'annotation qualify'")
+        else:
+            value = last.scores[name].value if name in last.scores else None
+            short = "has no score" if value is None else f"{value:.2f} of {last.threshold[name]:.2f}"
+            said.append(f"{name} {short}")
+    return ", ".join(dict.fromkeys(said))
 
 
 # -- control items ------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from annotation.qualification import (
     close_attempts,
     control_scores,
     has_training,
+    passed_fields,
     read_state,
 )
 from annotation.workflow import silent
@@ -85,9 +86,10 @@ class Qualification:
         """Return what may be published: counts and means over at least `FEWEST` raters, None below that."""
         closed = [one for one in self.attempts if one.closed]
         last = {one.rater: one for one in closed}
-        passed = {one.rater for one in closed if one.passed}
+        reached = passed_fields(closed)
         fields = {name for one in closed for name in one.scores}
         thresholds = {name: least for one in closed for name, least in one.threshold.items()}
+        passed = {rater for rater in last if thresholds.keys() <= reached[rater]}
         rounds = dict.fromkeys(round_ for round_, _ in self.control)
         enough = len(last) >= FEWEST
         return {

@@ -17,7 +17,7 @@ from annotation.hotkeys import USER_HOTKEYS
 from annotation.installation import Tell
 from annotation.known_items import fresh_training, require_thresholds_can_fail, with_control
 from annotation.labeling_config import labeling_config
-from annotation.qualification import qualified, require_qualified
+from annotation.qualification import require_qualified, still_to_train
 from annotation.ratings import select
 from annotation.roster import (
     INVITATIONS,
@@ -259,9 +259,11 @@ def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Ac
     Sheet(plan.name, "", "", plan.design, plan.condition, plan.context).require_possible()
     names = [accounts.pseudonyms[one.key] for one in raters] if earlier is None else list(earlier.queues)
     if training:
-        names = _still_to_qualify(project, names)
+        names = still_to_train(project, names, rules.threshold)
+        if not names:
+            raise InputError("every rater is qualified; there is nobody to train")
     elif rules.kind is RoundKind.MAIN:
-        require_qualified(project, names, accounts)
+        require_qualified(project, names, settings["fields"], accounts)
     dialogues = {one.dialogue_id: one for one in read_dialogues(project)}
     lines = _lines(project, plan, rules, earlier, names, dialogues)
     taken = {stop.dialogue for line in lines.values() for stop in line}
@@ -320,15 +322,6 @@ def _rules(project: Project, plan: Plan, earlier: Round | None) -> RoundSettings
         message = "a training round and one of another kind cannot take each other up"
         raise InputError(Issue(message, "--again", value=earlier.name))
     return rules
-
-
-def _still_to_qualify(project: Project, names: Sequence[str]) -> list[str]:
-    """Leave out the raters who have passed."""
-    passed = qualified(project)
-    left = [name for name in names if name not in passed]
-    if not left:
-        raise InputError("every rater is qualified; there is nobody to train")
-    return left
 
 
 def _rated(dialogue: Dialogue) -> int:

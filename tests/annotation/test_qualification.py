@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,13 +16,16 @@ from annotation.qualification import (
     attempts,
     close_attempts,
     control_scores,
+    fields_with_threshold,
     override,
+    passed_fields,
     read_state,
     require_qualified,
+    still_to_train,
 )
-from annotation.qualification_report import qualify
+from annotation.qualification_report import project_qualification, qualify
 from annotation.roster import Accounts, write_accounts, write_private
-from annotation.rounds import TRAINING, Round, write_round
+from annotation.rounds import TRAINING, Round, read_rounds, write_round
 from annotation.sheet import Design
 from schemas import InputError
 from schemas import project as folder
@@ -34,6 +38,7 @@ from tests.annotation.served import small_project
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 VALUES = ("negative", "neutral", "positive")
 ANN = "label-studio:r1"
+FIELDS = ("sentiment", "sarcasm")
 
 
 @pytest.fixture
@@ -66,12 +71,16 @@ def known(place):
     return VALUES[place % 3]
 
 
-def write_key(project, shift=0):
+def sarcastic(place):
+    return ("none", "sarcastic")[place % 2]
+
+
+def write_key(project, shift=0, fields=("sentiment",)):
     lines = ["training:"]
     for place, name in enumerate(ids(project)):
-        lines.append(
-            f"  {name}: {{answers: {{sentiment: {known(place + shift)}}}, reason: {{en: a, zh: b}}}}"
-        )
+        answers = {"sentiment": known(place + shift), "sarcasm": sarcastic(place)}
+        said = ", ".join(f"{field}: {answers[field]}" for field in fields)
+        lines.append(f"  {name}: {{answers: {{{said}}}, reason: {{en: a, zh: b}}}}")
     write_private(project.path(ANSWER_KEY), "\n".join(lines) + "\n")
 
 
@@ -151,14 +160,99 @@ def test_a_corrected_key_corrects_the_scores(project):
 def test_who_may_rate(project):
     accounts = Accounts({"ann": ANN, "bo": "label-studio:r2"})
     with pytest.raises(InputError) as refused:
-        require_qualified(project, [ANN, "label-studio:r2"], accounts)
+        require_qualified(project, [ANN, "label-studio:r2"], ["sentiment"], accounts)
     assert len(refused.value.issues) == 2
     assert "no training round has them" in str(refused.value)
     rate(project, right(project))
     with pytest.raises(InputError, match="waits for 'annotation qualify'"):
-        require_qualified(project, [ANN], accounts)
+        require_qualified(project, [ANN], ["sentiment"], accounts)
     close_attempts(project)
-    require_qualified(project, [ANN], accounts)
+    require_qualified(project, [ANN], ["sentiment"], accounts)
+
+
+def training(project, name, number, threshold):
+    """Set up a further training round over the same dialogues."""
+    first = read_rounds(project)[0]
+    write_round(project, replace(first, name=name, number=number, fields=FIELDS, threshold=threshold))
+
+
+def both(project, name, minute, sentiment=True, sarcasm=True):
+    """Ratings of a round by the key, or always the same value."""
+    rows = []
+    for place, row in enumerate(right(project)):
+        moment = START + timedelta(minutes=minute + place)
+        rows.append(
+            row
+            | {
+                "annotation_id": f"{name}{place}",
+                "round": name,
+                "created": moment,
+                "updated": moment,
+                "sentiment": known(place) if sentiment else "neutral",
+                "sarcasm": sarcastic(place) if sarcasm else "none",
+                "sarcasm_missing": None,
+            }
+        )
+    return rows
+
+
+def test_each_field_needs_its_own_threshold(project):
+    """One passed round is no admission to fields that it did not test or that were failed."""
+    write_key(project, fields=FIELDS)
+    training(project, "sarcasm", 2, {"sarcasm": 0.6})
+    accounts = Accounts({"ann": ANN})
+    first = right(project)
+    rate(project, first)
+    close_attempts(project)
+    require_qualified(project, [ANN], ["sentiment"], accounts)
+    with pytest.raises(InputError, match=r"0 of \d+ items of round 'sarcasm' are done"):
+        require_qualified(project, [ANN], FIELDS, accounts)
+    failed = both(project, "sarcasm", 100, sarcasm=False)
+    rate(project, first + failed)
+    close_attempts(project)
+    with pytest.raises(InputError, match=r"sarcasm 0\.00 of 0\.60") as refused:
+        require_qualified(project, [ANN], FIELDS, accounts)
+    assert "sentiment" not in str(refused.value)
+    assert still_to_train(project, [ANN], {"sarcasm": 0.6}) == [ANN]
+    assert project_qualification(project, attempts(project)).attempts[0].passed
+    override(project, "ann", "seen at work")
+    require_qualified(project, [ANN], FIELDS, accounts)
+
+
+def test_fields_reached_in_different_attempts_add_up(project):
+    write_key(project, fields=FIELDS)
+    for place, name in enumerate(("second", "third")):
+        training(project, name, place + 2, {"sentiment": 0.6, "sarcasm": 0.6})
+    accounts = Accounts({"ann": ANN})
+    rows = both(project, "second", 100, sarcasm=False)
+    rate(project, rows)
+    close_attempts(project)
+    with pytest.raises(InputError, match="items of round 'third' are done"):
+        require_qualified(project, [ANN], FIELDS, accounts)
+    rate(project, rows + both(project, "third", 200, sentiment=False))
+    found = close_attempts(project)
+    assert not any(one.passed for one in found)
+    assert passed_fields(found) == {ANN: frozenset(FIELDS)}
+    require_qualified(project, [ANN], FIELDS, accounts)
+    assert still_to_train(project, [ANN], {"sentiment": 0.6, "sarcasm": 0.6}) == []
+
+
+def test_fields_without_a_threshold_need_none(project):
+    require_qualified(project, [ANN], ["sarcasm"], Accounts())
+    assert fields_with_threshold(project) == ["sentiment"]
+
+
+def test_a_threshold_of_a_round_to_come_counts(project):
+    """What corpus.yaml asks is asked, although nobody could be tested yet."""
+    rate(project, right(project))
+    close_attempts(project)
+    settings = project.path(folder.SETTINGS)
+    text, later = settings.read_text("utf-8"), "{later: {kind: training, threshold: {sarcasm: 0.5}}}"
+    assert "\nrounds: {} " in text
+    settings.write_text(text.replace("\nrounds: {} ", f"\nrounds: {later} "), "utf-8")
+    again = type(project)(project.root)
+    with pytest.raises(InputError, match="no training round has tested them on sarcasm"):
+        require_qualified(again, [ANN], FIELDS, Accounts())
 
 
 @pytest.mark.parametrize(("rater", "why"), [("nobody", "x"), ("ann", " "), ("nobody", "")])
@@ -176,7 +270,7 @@ def test_an_override_is_kept_beside_the_attempts(project):
         (ANN, "first"),
         (ANN, "second"),
     ]
-    require_qualified(project, [ANN], Accounts())
+    require_qualified(project, [ANN], ["sentiment"], Accounts())
     rate(project, right(project))
     close_attempts(project)
     assert len(read_state(project).overrides) == 2
@@ -206,6 +300,6 @@ def test_without_training_there_is_nothing_to_do(tmp_path):
     project = small_project(tmp_path / "p", dialogues=2)
     assert attempts(project) == []
     assert control_scores(project) == {}
-    require_qualified(project, [ANN], Accounts())
+    require_qualified(project, [ANN], ["sentiment"], Accounts())
     with pytest.raises(InputError, match="kind: training"):
         qualify(project)
