@@ -60,7 +60,7 @@ def serve(
         _tell(f"wrote {backup}")
     elif restore is not None:
         backups.restore(found, restore)
-        _tell(f"restored {restore}")
+        _tell(f"restored {restore}; 'annotation pull' brings the ratings back to it")
     else:
         run(found, host=host, port=port, database_url=database_url, tell=_tell)
 
@@ -149,7 +149,7 @@ def pull(
 ) -> None:
     """Pull new and changed ratings into annotations/label-studio.parquet."""
     from annotation import pulling
-    from annotation.progress import write_status
+    from annotation.progress_page import write_status
     from annotation.workflow_text import pull_lines
     from schemas.project import Project
 
@@ -200,15 +200,16 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show who has done what and where raters differ; writes a page under reports/."""
-    from annotation.progress import status_tables, write_status
+    from annotation.progress_page import write_status
+    from annotation.progress_text import status_parts
     from schemas.project import Project
 
     found = write_status(Project(project), zone)
     if as_json:
         print_json(found.to_dict())
         return
-    for table in status_tables(found):
-        console.print(table)
+    for part in status_parts(found):
+        console.print(part)
 
 
 @adjudicate.command("push")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pyarrow as pa
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
-from annotation import progress, rounds
+from annotation import differences, progress_page, rounds
 from annotation.assignment import Stop
-from annotation.progress import field_progress, most_confused, project_status, status_page, status_tables
+from annotation.differences import Confused, Example, Examples, FieldProgress, field_progress, most_confused
+from annotation.progress import RaterProgress, Status, project_status
+from annotation.progress_page import status_page
+from annotation.progress_text import status_parts
 from annotation.pushing import Clips
 from annotation.rounds import Round
 from annotation.sheet import Design
@@ -61,7 +67,8 @@ def project(tmp_path):
 
 def measured(project, rows):
     table = from_rows(rows, annotations_schema(project.schema))
-    return {(one.rater, one.field): one for one in field_progress(table, project.schema)}
+    found = field_progress(table, project.schema, Examples({}, Clips(project)))
+    return {(one.rater, one.field): one for one in found}
 
 
 def test_raters_who_agree_have_full_agreement_and_no_drift(project):
@@ -89,9 +96,12 @@ def test_a_constant_rater_is_seen_though_a_common_value_is_none(project):
     )
     assert found["r3", "sentiment"].constant
     assert found["r3", "sentiment"].run[0] == "neutral"
+    ids = read_table(project.path(folder.UTTERANCES)).column("utterance_id").to_pylist()
+    assert [one.utterance_id for one in found["r3", "sentiment"].examples] == ids[:5]
+    assert found["r1", "sentiment"].examples == ()
     assert not found["r1", "sentiment"].constant
     same = measured(project, ratings_of(project, lambda *_: "neutral"))
-    assert same["r1", "sentiment"].run[1] > progress.LONG_RUN
+    assert same["r1", "sentiment"].run[1] > differences.LONG_RUN
     assert not any(one.constant for one in same.values())
 
 
@@ -104,10 +114,11 @@ def test_the_confused_definitions_come_with_utterances_to_look_at(project):
     names = [row["utterance_id"] for row in rows if row["rater"] == "r1"][:30:3]
     (project.root / "clips" / f"{names[0]}.mp4").write_bytes(b"")
     table = from_rows(rows, annotations_schema(project.schema))
-    found = list(most_confused(table, project.schema["sentiment"], {names[0]: "words"}, Clips(project)))
+    examples = Examples({names[0]: "words"}, Clips(project))
+    found = list(most_confused(table, project.schema["sentiment"], examples))
     assert [(one.first, one.second, one.count) for one in found] == [("negative", "neutral", 20)]
-    assert found[0].examples[0] == (names[0], "words", f"clips/{names[0]}.mp4")
-    assert [one[0] for one in found[0].examples] == names[:5]
+    assert found[0].examples[0] == Example(names[0], "words", f"clips/{names[0]}.mp4")
+    assert [one.utterance_id for one in found[0].examples] == names[:5]
 
 
 def test_the_whole_status_counts_and_is_written(project):
@@ -137,18 +148,54 @@ def test_the_whole_status_counts_and_is_written(project):
     assert (second.assigned, second.done, second.skipped, second.sittings) == (asked + twice, 6, 0, 1)
     assert first.sittings == 3
     assert first.idle_minutes > 60 > first.active_minutes > 1
-    written = progress.write_status(project)
-    page = project.path(progress.HTML_FILE).read_text("utf-8")
+    written = progress_page.write_status(project)
+    page = project.path(progress_page.HTML_FILE).read_text("utf-8")
     assert page == status_page(written)
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "label-studio" not in page
-    assert len(status_tables(written)) == 3
-    before = project.path(progress.HTML_FILE).read_bytes(), project.path(progress.JSON_FILE).read_bytes()
-    progress.write_status(project)
-    assert before == (
-        project.path(progress.HTML_FILE).read_bytes(),
-        project.path(progress.JSON_FILE).read_bytes(),
-    )
+    paths = [project.path(name) for name in (progress_page.HTML_FILE, progress_page.JSON_FILE)]
+    before = [path.read_bytes() for path in paths]
+    progress_page.write_status(project)
+    assert [path.read_bytes() for path in paths] == before
+
+
+EXAMPLE = Example("第三集-场景02-话17", "你可真行啊，这都能忘！ " * 5, "clips/第三集/话17.mp4")
+LONG = Status(
+    "p",
+    (RaterProgress("main-with-a-long-name", "label-studio:r1", 12000, 9000, 120, 3, 14, 4321.0, 99.0, 31,
+                   (EXAMPLE,)),),
+    (
+        FieldProgress("label-studio:r1", "perceived_emotion_of_the_speaker", 12345, 0.51, -0.21, -0.1,
+                      ("表面恭维实则讽刺", 31), constant=True, examples=(EXAMPLE,)),
+        FieldProgress("label-studio:r10", "perceived_emotion_of_the_speaker", 345, None, None, None,
+                      ("[]", 3), constant=False),
+    ),
+    (Confused("perceived_emotion_of_the_speaker", "[bold]", "表面恭维实则讽刺", 31, 2.4, (EXAMPLE,)),),
+)  # fmt: skip
+
+
+def test_the_status_can_be_read_at_80_columns():
+    """Chinese letters take two columns; names go on in the next line, numbers stand whole in one."""
+    console = Console(width=80, file=StringIO(), legacy_windows=False)
+    for part in status_parts(LONG):
+        console.print(part)
+    shown = console.file.getvalue()
+    assert max(cell_len(line) for line in shown.splitlines()) <= 80
+    for text in ("9,000/12,000", " 75% ", "72:01", " 1:39 ", "12,345", "−0.21", " 31! ", "r10", "2.40"):
+        assert text in shown, shown
+    folded = "".join(shown.split())
+    assert "main-with-a-long-name" in folded
+    assert "[bold]/表面恭维实则讽刺" in folded
+    assert "…" in shown, "a long text is cut"
+    assert "label-studio" not in shown
+    assert shown.count("话17.mp4") == 3, "every finding names an utterance"
+
+
+def test_the_page_links_the_clips_to_look_at():
+    page = status_page(LONG)
+    assert page.count('href="../clips/%E7%AC%AC%E4%B8%89%E9%9B%86/%E8%AF%9D17.mp4"') == 3
+    assert "31 × 表面恭维实则讽刺 in a row" in page
+    assert "14 faster than anybody can" in page
 
 
 def test_before_the_first_round_and_before_the_first_pull(tmp_path):

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from annotation import qualification
 from annotation.answer_key import ANSWER_KEY
 from annotation.label_studio_cli import add_to
-from annotation.progress import project_status, status_page
+from annotation.progress import project_status
+from annotation.progress_page import status_page
 from annotation.pulled_table import TABLE
 from annotation.pulling import pull
 from annotation.pushing import push
@@ -272,7 +273,8 @@ def test_the_command_prints_a_row_an_attempt(trained):
 def test_a_rater_is_not_trained_on_answers_they_have_read(trained, monkeypatch):
     served, _, _ = trained
     project = Project(served.project.root)
-    monkeypatch.setitem(project.settings.rounds, "more", RoundSettings(RoundKind.TRAINING))
+    more = RoundSettings(RoundKind.TRAINING, {"sentiment": 0.9, "sarcasm": 0.5})
+    monkeypatch.setitem(project.settings.rounds, "more", more)
     with pytest.raises(InputError, match="seen the answers"):
         set_up(project, Plan("more", **TEXT))
 
