@@ -10,21 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from annotation.adjudication_page import COMMENT, adjudication_config, answers_html, who
 from annotation.aggregation import adjudication_queue
 from annotation.aggregation.labels import decide
 from annotation.aggregation.project import ADJUDICATION
 from annotation.client import Client, Json
 from annotation.guidelines import guideline_version
 from annotation.installation import Tell
-from annotation.labeling_config import labeling_config
-from annotation.page import element
 from annotation.predictions import Prediction
+from annotation.pulled import moment
 from annotation.pulled_table import in_utterance_order
 from annotation.pushing import Clips, Make, push_missing
 from annotation.ratings import project_ratings
@@ -39,24 +37,20 @@ from annotation.roster import (
     write_private,
 )
 from annotation.sheet import Design, Sheet
+from annotation.standing import Receipts
 from annotation.tasks import Dialogue, read_dialogues, utterance_task
 from annotation.workflow import make_accounts, make_project, project_mark, show_media, silent
 from schemas import records
-from schemas.errors import InputError
-from schemas.fields import CategoricalField, Field
+from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema
 from schemas.project import SCHEMA, Project
-from schemas.records import Condition, Context, RatingStatus, has_intensity
-from schemas.tables import from_rows, write_table
+from schemas.records import Condition, Context, RatingStatus
+from schemas.tables import from_rows, read_table, write_table
 
 TABLE = f"annotations/{ADJUDICATION}.parquet"
 REPORT = f"reports/{ADJUDICATION}.json"
 STATE = f"private/{ADJUDICATION}.json"
-COMMENT = "page--comment"
 VERSION = 1
-
-_SAID = {"en": "What the raters said", "zh": "各标注者的答案"}
-_WHY = {"en": "Comment (optional)", "zh": "备注（可不填）"}
 
 
 @dataclass
@@ -64,14 +58,33 @@ class _State:
     """What was sent to adjudicators, and every version of what came back.
 
     Attributes:
+        server: Name of the server that holds the projects, see `client.Client`; empty before the first one.
         projects: Number of each adjudicator's project, by pseudonym.
         tasks: Adjudicator of each utterance that was sent.
         decisions: Raw annotations by unique id and time, with the data of their task; identities inside.
+        withdrawn: Unique ids of annotations that were deleted on the server while their task stands.
     """
 
+    server: str = ""
     projects: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, Json] = field(default_factory=dict)
+    withdrawn: list[str] = field(default_factory=list)
+
+    def standing(self) -> list[Json]:
+        """Return the decisions that were not withdrawn."""
+        gone = set(self.withdrawn)
+        return [one for one in self.decisions.values() if one["annotation"]["unique_id"] not in gone]
+
+    def require(self, client: Client) -> None:
+        """Refuse a server that does not hold the projects: numbers of another one mean something else."""
+        if self.projects and self.server != client.name:
+            message = (
+                f"the adjudicators' projects are on another server ({self.server}); name it by "
+                "LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, or unset these for the project's own"
+            )
+            raise InputError(Issue(message, client.url))
+        self.server = client.name
 
 
 @dataclass(frozen=True)
@@ -90,12 +103,14 @@ class Decided:
         decided: Utterances with a decision.
         waiting: Utterances that were sent and have none.
         comments: How many have a comment.
+        withdrawn: Decisions that were deleted on the server since; they decide no longer.
         wrote: Whether anything was written.
     """
 
     decided: int
     waiting: int
     comments: int
+    withdrawn: int
     wrote: bool
 
 
@@ -118,8 +133,9 @@ def push_disagreements(
 ) -> Sent:
     """Send utterances on which raters agree too little to the adjudicators of the roster.
 
-    An utterance is dealt once, the most informative first; later pushes add what has become undecided since.
-    A project that was deleted on the server is made again, without what is decided.
+    An utterance is dealt once, the most informative first; later pushes add what has become undecided since,
+    and deal anew what somebody who left the roster has not decided. A project that was deleted on the server
+    is made again, without what is decided.
 
     Args:
         project: The project.
@@ -135,6 +151,8 @@ def push_disagreements(
     if not people:
         raise InputError("the roster has no adjudicator; give somebody 'role: adjudicator' there")
     client = client or Client.of(project)
+    state = _read_state(project)
+    state.require(client)
     ratings = project_ratings(project)
     ratings = ratings.filter(pc.not_equal(ratings.column("origin"), ADJUDICATION))
     labels = decide(ratings, project.schema, "majority", min_agreement).labels
@@ -144,10 +162,11 @@ def push_disagreements(
     write_accounts(project, accounts)
     make_accounts(project, people, accounts, client, tell)
     names = accounts.pseudonyms
-    state = _read_state(project)
     adjudicators = [names[one.key] for one in people]
+    decided = {str(one["data"]["utterance_id"]) for one in state.standing()}
+    left = {name for name, whose in state.tasks.items() if whose not in adjudicators} - decided
     for utterance in undecided:
-        if utterance not in state.tasks:
+        if utterance not in state.tasks or utterance in left:
             counts = list(state.tasks.values())
             state.tasks[utterance] = min(adjudicators, key=counts.count)
     _write_state(project, state)
@@ -159,11 +178,11 @@ def push_disagreements(
     answers: dict[str, list[Json]] = {}
     for row in ratings.to_pylist():
         answers.setdefault(row["utterance_id"], []).append(row)
-    clips, new = Clips(project), {}
+    clips, receipts, new = Clips(project), Receipts(project), {}
     standing = {one["id"] for one in client.projects()}
     for one in people:
         rater = names[one.key]
-        mine = [name for name, whose in state.tasks.items() if whose == rater]
+        mine = [name for name, whose in state.tasks.items() if whose == rater and name in places]
         sheet = _sheet(project.schema, one, condition)
         if not mine:
             continue
@@ -182,12 +201,12 @@ def push_disagreements(
             for name in mine
         }
         tell(f"pushing to {ADJUDICATION} · {rater}")
-        new[rater] = push_missing(client, number, wanted, _decided_keys(state))[0]
+        new[rater] = push_missing(client, number, wanted, receipts, _decided_keys(state))[0]
     return Sent(len(undecided), new)
 
 
 def _decided_keys(state: _State) -> frozenset[str]:
-    return frozenset(str(one["data"]["key"]) for one in state.decisions.values())
+    return frozenset(str(one["data"]["key"]) for one in state.standing())
 
 
 def _sheet(schema: LabelSchema, person: Person, condition: Condition) -> Sheet:
@@ -195,18 +214,6 @@ def _sheet(schema: LabelSchema, person: Person, condition: Condition) -> Sheet:
         ADJUDICATION, schema.version, guideline_version(schema), Design.UTTERANCE, condition,
         Context.PAST, person.language,
     )  # fmt: skip
-
-
-def adjudication_config(schema: LabelSchema, sheet: Sheet) -> str:
-    """Return the page of an adjudicator: that of the raters, with a box for a comment."""
-    page = fromstring(labeling_config(schema, sheet))  # noqa: S314 - written a moment ago
-    right = next(one for one in page.iter("View") if one.get("className") == "right")
-    box = SubElement(right, "View")
-    box.append(Element("Header", value=_WHY[sheet.language], size="6"))
-    box.append(
-        Element("TextArea", name=COMMENT, toName="utterance", rows="2", maxSubmissions="1", editable="true")
-    )
-    return tostring(page, encoding="unicode")
 
 
 def _make(
@@ -226,7 +233,7 @@ def _make(
         shown = answers_html(raters, schema, sheet.language)
         data = {**task["data"], "context": task["data"]["context"] + shown}
         parts = [
-            Prediction(_who(row), None, row).task_part(schema) | {"model_version": f"rater-{place}"}
+            Prediction(who(row), None, row).task_part(schema) | {"model_version": f"rater-{place}"}
             for place, row in enumerate(raters, 1)
         ]
         return {**task, "data": data, "predictions": parts}
@@ -234,55 +241,12 @@ def _make(
     return make
 
 
-def _who(row: Mapping[str, Any]) -> str:
-    rater = str(row["rater"] or "?")
-    return f"{rater} ({row['round']})" if row["round"] else rater
-
-
-def answers_html(ratings: Sequence[Mapping[str, Any]], schema: LabelSchema, language: str) -> str:
-    """Write raters' answers as a table, a column a rater, under pseudonyms; disagreements are marked."""
-    head = element("tr", element("th"), *(element("th", _who(row)) for row in ratings))
-    lines = []
-    for one in schema:
-        cells = [_cell(row, one, language) for row in ratings]
-        mark = "b" if len(set(cells)) > 1 else "span"
-        lines.append(
-            element(
-                "tr",
-                element("th", one.title.get(language)),
-                *(element("td", element(mark, cell)) for cell in cells),
-            )
-        )
-    table = element("table", head, *lines, border="1", style="border-collapse:collapse")
-    shown = element("div", element("p", element("b", _SAID[language])), table)
-    return tostring(shown, encoding="unicode", method="html")
-
-
-def _cell(row: Mapping[str, Any], one: Field, language: str) -> str:
-    """Write an answer as the page's buttons word it."""
-    value = row[one.name]
-    if value is None:
-        return f"({row[f'{one.name}_missing']})"
-    wordings = (
-        {each.name: each.title.get(language) for each in one.values}
-        if isinstance(one, CategoricalField)
-        else {}
-    )
-    if isinstance(value, list):
-        names = [str(wordings.get(name, name)) for name in value]
-        slots = (
-            [each for each in (row.get(f"{one.name}_intensity") or ()) if each] if has_intensity(one) else []
-        )
-        if len(slots) == len(names):
-            names = [f"{name} {strength}" for name, strength in zip(names, slots, strict=True)]
-        return ", ".join(names) or "[]"
-    return f"{value:g}" if isinstance(value, float) else str(wordings.get(value, value))
-
-
 def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell = silent) -> Decided:
     """Pull decisions; nothing is written when there is nothing new.
 
-    Of a project that was deleted on the server, what was pulled stays.
+    A decision that was deleted on the server is withdrawn: it stays, superseded, and its utterance waits
+    again. Of a task or project that was deleted, what was pulled stays, and so do decisions of adjudicators
+    who have left the roster.
 
     Raises:
         InputError: Nothing was sent, or the server fails.
@@ -291,7 +255,8 @@ def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell
     if not state.projects:
         raise InputError("nothing was sent to adjudicators; 'annotation adjudicate push' does that")
     client = client or Client.of(project)
-    known = set(state.decisions)
+    state.require(client)
+    known, withdrawn = set(state.decisions), set(state.withdrawn)
     standing = {one["id"] for one in client.projects()}
     for rater, number in state.projects.items():
         if number not in standing:
@@ -301,7 +266,9 @@ def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell
             )
             continue
         tell(f"pulling {ADJUDICATION} · {rater}")
-        for task in client.export(number):
+        tasks = client.export(number)
+        _reconcile(state, number, tasks)
+        for task in tasks:
             data = {name: value for name, value in task["data"].items() if name not in ("context", "text")}
             for one in task["annotations"]:
                 state.decisions[f"{one['unique_id']}@{one['updated_at']}"] = {"annotation": one, "data": data}
@@ -311,9 +278,14 @@ def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell
     decided = pc.equal(table.column("status"), RatingStatus.SUBMITTED.value)
     done = set(table.filter(decided).column("utterance_id").to_pylist())
     found = Decided(
-        len(done), len(state.tasks.keys() - done), len(comments), bool(state.decisions.keys() - known)
+        len(done),
+        len(state.tasks.keys() - done),
+        len(comments),
+        len(set(state.withdrawn) - withdrawn),
+        bool(state.decisions.keys() - known) or set(state.withdrawn) != withdrawn,
     )
-    if not found.wrote and project.has(TABLE) and project.is_current(TABLE, provenance):
+    current = project.has(TABLE) and project.is_current(TABLE, provenance)
+    if not found.wrote and current and read_table(project.path(TABLE)).equals(table):
         return found
     with project.writing("annotation adjudicate pull") as staging:
         (staging / STATE).parent.mkdir(mode=0o700, exist_ok=True)
@@ -325,19 +297,40 @@ def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell
     return found
 
 
+def _reconcile(state: _State, number: int, tasks: Sequence[Json]) -> None:
+    """Note which decisions of a project no longer stand though their tasks do.
+
+    Numbers of tasks are used again: a decision is of a task of its number that was made before it.
+    """
+    standing = {str(one["unique_id"]) for task in tasks for one in task["annotations"]}
+    made = {task["id"]: moment(task["created_at"]) for task in tasks}
+    gone = set(state.withdrawn) - standing
+    for one in state.decisions.values():
+        annotation = one["annotation"]
+        task = made.get(annotation["task"]) if annotation["project"] == number else None
+        if task is not None and task <= moment(annotation["created_at"]):
+            gone |= {str(annotation["unique_id"])} - standing
+    state.withdrawn = sorted(gone)
+
+
 def _decisions(project: Project, state: _State, server: str) -> tuple[pa.Table, dict[str, list[Json]]]:
     """Return the table of decisions, and the comments by utterance."""
     raters = read_accounts(project).pseudonym_of_user(server)
     rows: list[Json] = []
     comments: dict[str, list[Json]] = {}
+    gone: set[str] = set()
     for one in state.decisions.values():
         annotation = one["annotation"]
+        withdrawn = annotation["unique_id"] in state.withdrawn
         rater = raters.get(annotation["completed_by"], f"{ADJUDICATION}:u{annotation['completed_by']}")
         answers = [each for each in annotation["result"] if each.get("from_name") != COMMENT]
         reading = read_annotation(
             {**annotation, "result": answers}, one["data"], project.schema, rater=rater, source=ADJUDICATION
         )
         rows += reading.rows
+        if withdrawn:
+            gone |= {row["annotation_id"] for row in reading.rows}
+            continue
         said = [
             text
             for each in annotation["result"]
@@ -351,6 +344,9 @@ def _decisions(project: Project, state: _State, server: str) -> tuple[pa.Table, 
                     comments[row["utterance_id"]].append(about)
     latest: dict[tuple[str, str], Json] = {}
     for row in sorted(rows, key=lambda row: (row["updated"], row["annotation_id"])):
+        if row["annotation_id"] in gone:
+            row["status"] = str(RatingStatus.SUPERSEDED)
+            continue
         earlier = latest.get((row["rater"], row["utterance_id"]))
         if earlier is not None:
             earlier["status"] = str(RatingStatus.SUPERSEDED)

@@ -14,7 +14,7 @@ from annotation.server import DATABASE, FOLDER, LOCK
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
-_LEFT_OUT = (f"{FOLDER}/shown", f"{FOLDER}/server.log", LOCK, DATABASE)
+_LEFT_OUT = (f"{FOLDER}/shown", f"{FOLDER}/server.log", f"{FOLDER}/data/export", LOCK, DATABASE)
 """Made anew at every start, or copied in another way."""
 
 

@@ -8,6 +8,7 @@ index says what is known of each annotation, so that a pull that finds nothing n
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ class Known:
         task: Number of its task on the server, and when that was made: numbers are used again.
         versions: Of every version seen, oldest first: when it was made, and whether the task was skipped.
         edited: Whether its latest version was made by somebody else.
-        fast: Utterances that it answers faster than anybody can.
+        fast: The utterances that it answers faster than anybody can.
         plain: Utterances that it answers with the key of the plain case.
         gone: Empty while it stands on the server; ``annotation`` when it was deleted there; ``task`` when
             its whole task was.
@@ -55,7 +56,7 @@ class Known:
     task: tuple[int, str]
     versions: list[tuple[str, bool]] = field(default_factory=list)
     edited: bool = False
-    fast: int = 0
+    fast: list[str] = field(default_factory=list)
     plain: int = 0
     gone: str = ""
 
@@ -67,6 +68,8 @@ class Index:
     Attributes:
         files: How many files the journal has.
         made_from: What the table of ratings was made from besides the journal.
+        tables: SHA-256 of the files of the tables derived from the journal, by path; a restored backup, of
+            this folder or of theirs, shows in it.
         seen: Of each project (``ROUND|RATER``): the moment up to which all changes were seen.
         recent: Of each project: when the tasks that changed after that moment, and were seen, had changed.
         surplus: Of each project: annotations that the server counts and does not export.
@@ -76,6 +79,7 @@ class Index:
 
     files: int = 0
     made_from: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     recent: dict[str, dict[str, str]] = field(default_factory=dict)
     surplus: dict[str, int] = field(default_factory=dict)
@@ -136,12 +140,22 @@ def read_index(project: Project) -> Index:
     return Index(**known, annotations=annotations)
 
 
-def rated_keys(project: Project, round_: str, owner: str) -> frozenset[str]:
-    """Return the keys of the tasks of a rater whose ratings were pulled, by whomever, and count."""
+def answered_keys(index: Index, round_: str, owner: str, *, skipped: bool) -> frozenset[str]:
+    """Return the keys of the tasks of a rater whose ratings were pulled, by whomever, and count.
+
+    Args:
+        index: What was pulled.
+        round_: The round.
+        owner: The rater.
+        skipped: Whether tasks that were skipped count too.
+    """
     return frozenset(
         one.key
-        for one in read_index(project).annotations.values()
-        if one.round == round_ and one.owner == owner and one.gone != "annotation" and not one.versions[-1][1]
+        for one in index.annotations.values()
+        if one.round == round_
+        and one.owner == owner
+        and one.gone != "annotation"
+        and (skipped or not one.versions[-1][1])
     )
 
 
@@ -174,6 +188,12 @@ class News:
         """Return the file of the journal that holds them; nothing can be added any more."""
         self._file.close()
         return self._packed.getvalue()
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_journal(staging: Path, index: Index, news: News) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotation.client import Json
-from annotation.pulled import Index, News, moment, name_of, prediction_shown, write_journal
+from annotation.pulled import FOLDER, Index, News, digest, moment, name_of, prediction_shown, write_journal
 from annotation.results import ResultReader
 from annotation.roster import ORIGIN, Accounts
 from annotation.rounds import REPEAT, TRAINING, Round, schema_of
@@ -52,11 +53,28 @@ class Written:
         rows: Rows of the table.
         quarantined: Results that could not be taken, of those read now.
         faults: What does not fit the schema in the table.
+        aside: Where a table was put of which the journal lacks rows; None where there was none.
     """
 
     rows: int
     quarantined: int
     faults: list[Issue]
+    aside: str | None = None
+
+
+def is_stale(project: Project, rounds: Sequence[Round], index: Index, depends_on: str) -> bool:
+    """Say whether the tables are not those that follow from the journal.
+
+    That is so where one is lacking, schema or utterances have changed, or table and journal are not of the
+    same pull: one of them was restored from a backup.
+    """
+    names = tables(rounds)
+    standing = {name: digest(project.path(name)) for name in names if project.has(name)}
+    if not index.annotations:
+        return standing != index.tables
+    return index.made_from != depends_on or any(
+        standing.get(one) != index.tables.get(one, "") for one in names
+    )
 
 
 def write_ratings(project: Project, reader: Reader, index: Index, news: News, *, rebuild: bool) -> Written:
@@ -81,19 +99,38 @@ def write_ratings(project: Project, reader: Reader, index: Index, news: News, *,
         if rebuild:
             quarantine = quarantine.filter(pc.not_equal(quarantine.column("source"), ORIGIN))
     provenance = project.provenance(COMMAND, VERSION, [folder.SCHEMA, folder.UTTERANCES])
+    aside = None
     with project.writing(COMMAND) as staging:
-        write_journal(staging, index, news)
+        if rebuild:
+            aside = _set_aside(project, staging, index)
         write_table(staging / TABLE, table, arrow, provenance)
         if TRAINING in names:
             write_table(staging / TRAINING, training, arrow, provenance)
             (staging / TRAINING).chmod(0o600)
+        index.tables = {name: digest(staging / name) for name in names}
+        write_journal(staging, index, news)
         if reader.quarantine or rebuild:
             new = from_rows(reader.quarantine, records.QUARANTINE)
             write_table(
                 staging / folder.QUARANTINE, concat([quarantine, new], records.QUARANTINE), records.QUARANTINE
             )
     faults = validate_answers(table, project.schema, TABLE, RATING_REASONS)
-    return Written(table.num_rows, len(reader.quarantine), faults)
+    return Written(table.num_rows, len(reader.quarantine), faults, aside)
+
+
+def _set_aside(project: Project, staging: Path, index: Index) -> str | None:
+    """Keep a table that holds ratings which the journal has not: of after the backup that was restored."""
+    if not project.has(TABLE):
+        return None
+    known = {(name, made) for name, one in index.annotations.items() for made, _ in one.versions}
+    ids = read_table(project.path(TABLE), ["annotation_id"]).column("annotation_id").to_pylist()
+    if all(_version(text) in known for text in ids):
+        return None
+    name = f"{FOLDER}/before-{digest(project.path(TABLE))[:12]}.parquet"
+    (staging / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    (staging / name).write_bytes(project.path(TABLE).read_bytes())
+    (staging / name).chmod(0o600)
+    return name
 
 
 class _RoundReader:
@@ -150,7 +187,7 @@ class Reader:
         version = moment(annotation["updated_at"])
         known = self._index.annotations.get(name_of(annotation))
         if known is not None and known.versions[-1][0] == version:
-            known.fast, known.plain = len(reading.fast), len(reading.plain)
+            known.fast, known.plain = list(reading.fast), len(reading.plain)
         for row in reading.rows:
             # The server does not say who was shown a prediction; the task does.
             row["prediction_shown"] = row["prediction_shown"] or prediction_shown(data, row["utterance_id"])
@@ -207,6 +244,11 @@ def _in_training(table: pa.Table, rounds: Sequence[Round]) -> pa.ChunkedArray:
 _ID = re.compile(r"^([^/@]+)")
 
 
+def _version(text: str) -> tuple[str, str]:
+    """Return which annotation a row is of, and when that version of it was made."""
+    return _ID.match(text)[1], text.rpartition("@")[2]  # type: ignore[index]
+
+
 def _settled(table: pa.Table, index: Index) -> pa.Table:
     """Give every row the status that follows from all that is known; each version of a rating stands once."""
     latest = index.latest()
@@ -215,14 +257,13 @@ def _settled(table: pa.Table, index: Index) -> pa.Table:
     first: dict[str, int] = {}
     for row, text in enumerate(table.column("annotation_id").to_pylist()):
         first.setdefault(text, row)
-        name = _ID.match(text)[1]  # type: ignore[index]
-        made = text.rpartition("@")[2]
+        name, made = _version(text)
         counts = name in latest and last[name][0] == made
         kind = RatingStatus.SKIPPED if counts and last[name][1] else RatingStatus.SUBMITTED
         statuses.append(str(kind if counts else RatingStatus.SUPERSEDED))
     place = table.column_names.index("status")
     table = table.set_column(place, table.schema.field("status"), pa.array(statuses, pa.string()))
-    return table.take(pa.array(sorted(first.values())))
+    return table.take(pa.array(sorted(first.values()), pa.int64()))
 
 
 def in_utterance_order(project: Project, table: pa.Table) -> pa.Table:

@@ -11,13 +11,14 @@ import gc
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from annotation.client import PASSING, Client, Json, NotFound
+from annotation.client import OWN, PASSING, Client, Json
+from annotation.exported_files import read_export
+from annotation.fetching import About, Place, fetched
 from annotation.installation import Tell
 from annotation.pulled import (
     Index,
@@ -28,12 +29,12 @@ from annotation.pulled import (
     read_index,
     read_journal,
     record,
-    slot,
     write_journal,
 )
-from annotation.pulled_table import COMMAND, Reader, made_from, tables, write_ratings
+from annotation.pulled_table import COMMAND, Reader, is_stale, made_from, write_ratings
 from annotation.roster import Accounts, read_accounts
 from annotation.rounds import REPEAT, Round, read_rounds
+from annotation.server import clear_exports
 from annotation.workflow import silent
 from schemas.errors import InputError, Issue
 from schemas.project import Project
@@ -59,6 +60,7 @@ class Pulled:
         quarantined: Results that could not be taken, in this pull.
         faults: What does not fit the schema in the table that was written.
         rows: Rows of the table.
+        aside: Where a table was put of which the journal lacks ratings: a backup was restored.
         wrote: Whether anything was written.
     """
 
@@ -74,6 +76,7 @@ class Pulled:
     quarantined: int = 0
     faults: list[Issue] = field(default_factory=list)
     rows: int = 0
+    aside: str | None = None
     wrote: bool = False
 
 
@@ -121,8 +124,7 @@ def pull(
     index, accounts = read_index(project), read_accounts(project)
     before = json.dumps([index.seen, index.surplus, index.drafts], sort_keys=True)
     depends_on = made_from(project)
-    lacking = [name for name in tables(rounds) if not project.has(name)]
-    stale = bool(index.annotations) and (bool(lacking) or index.made_from != depends_on)
+    stale = is_stale(project, rounds, index, depends_on)
     index.made_from = depends_on
     reader = Reader(project, rounds, accounts, index)
     for one in read_journal(project) if stale else ():
@@ -135,14 +137,20 @@ def pull(
         here = [one for one in rounds if one.server == client.name]
         if not here:
             raise InputError(Issue("no round was set up on this server", client.url))
-        places = [_Place(one.name, owner, number) for one in here for owner, number in one.projects.items()]
-        for place, fetched in _fetched(client, places, index, tell):
-            intake.project(client, place, fetched)
+        places = [Place(one.name, owner, number) for one in here for owner, number in one.projects.items()]
+        for some in fetched(client, places, index, tell):
+            if some.tasks is None:
+                intake.end(client, some.place, some.about)
+            else:
+                intake.tasks(some.place, some.tasks)
+        if client.name == OWN:
+            clear_exports(project)
     found, news = intake.found, intake.news
     if news.count or found.withdrawn or found.kept or stale:
         written = write_ratings(project, reader, index, news, rebuild=stale)
         found.rows, found.wrote = written.rows, True
         found.quarantined, found.faults = written.quarantined, written.faults
+        found.aside = written.aside
     elif before != json.dumps([index.seen, index.surplus, index.drafts], sort_keys=True):
         with project.writing(COMMAND) as staging:
             write_journal(staging, index, news)
@@ -171,92 +179,6 @@ def watch(project: Project, *, every: float, after: Callable[[Pulled], None], te
         tell("the watch has ended")
 
 
-# -- from a server ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A rater's project on the server.
-
-    Attributes:
-        round: Name of the round.
-        owner: Pseudonym of the rater.
-        number: Number of the project.
-    """
-
-    round: str
-    owner: str
-    number: int
-
-    @property
-    def slot(self) -> str:
-        return slot(self.round, self.owner)
-
-
-@dataclass(frozen=True)
-class _Fetched:
-    """What was fetched of one project.
-
-    Attributes:
-        began: The server's time before.
-        counted: Annotations that the server counts; None when it has no such project.
-        drafts: Tasks with a draft.
-        whole: Whether all tasks were exported, or those alone that changed.
-        tasks: The exported tasks.
-    """
-
-    began: datetime
-    counted: int | None
-    drafts: int
-    whole: bool
-    tasks: list[Json]
-
-
-def _fetched(
-    client: Client, places: Sequence[_Place], index: Index, tell: Tell
-) -> Iterator[tuple[_Place, _Fetched]]:
-    """Fetch project after project; while one is read, the server works on the next, and on no more."""
-
-    def fetch(place: _Place) -> _Fetched:
-        seen, recent = index.seen.get(place.slot), index.recent.get(place.slot, {})
-        return _fetch(client, place.number, seen, recent)
-
-    coming = iter(places)
-    with ThreadPoolExecutor(1) as ahead:
-
-        def begin() -> tuple[_Place, Future[_Fetched]] | None:
-            place = next(coming, None)
-            if place is None:
-                return None
-            tell(f"pulling {place.round} · {place.owner}")
-            return place, ahead.submit(fetch, place)
-
-        waiting = begin()
-        while waiting is not None:
-            place, fetching = waiting
-            fetched = fetching.result()
-            waiting = begin()
-            yield place, fetched
-
-
-def _fetch(client: Client, number: int, seen: str | None, recent: Mapping[str, str]) -> _Fetched:
-    try:
-        about = client.project(number)
-    except NotFound:
-        return _Fetched(client.date, None, 0, True, [])
-    began = client.date
-    counted = int(about["useful_annotation_number"] or 0) + int(about["skipped_annotations_number"] or 0)
-    if seen is None:
-        tasks = client.export(number) if about["task_number"] else []
-    else:
-        changed = client.tasks(number, datetime.fromisoformat(seen))
-        numbers = [
-            int(one["id"]) for one in changed if moment(one["updated_at"]) != recent.get(str(one["id"]))
-        ]
-        tasks = client.export(number, numbers) if numbers else []
-    return _Fetched(began, counted, client.drafts(number), seen is None, tasks)
-
-
 class _Intake:
     """Takes exported annotations: into the index, the journal and the rows; counts what it finds.
 
@@ -268,36 +190,47 @@ class _Intake:
     def __init__(self, index: Index, reader: Reader) -> None:
         self.news, self.found = News(), Pulled()
         self._index, self._reader = index, reader
+        self._begin()
 
-    def project(self, client: Client, place: _Place, fetched: _Fetched) -> None:
-        """Take what is new in a project; export all of it when the numbers of annotations do not add up."""
-        index, before = self._index, self.news.count
-        if fetched.counted is None:
-            self._gone(place, [])
+    def _begin(self) -> None:
+        """Forget the tasks of the project before."""
+        self._before = self.news.count
+        self._exported: set[str] = set()
+        self._standing: set[tuple[int, str]] = set()
+        self._changed: dict[str, str] = {}
+
+    def tasks(self, place: Place, tasks: Iterable[Json]) -> None:
+        """Take some tasks of a project."""
+        for task in tasks:
+            self._standing.add((int(task["id"]), moment(task["created_at"])))
+            self._exported.update(map(name_of, task["annotations"]))
+            self._changed[str(task["id"])] = moment(task["updated_at"])
+            for annotation in task["annotations"]:
+                self.annotation(task, annotation, place.round, place.owner)
+
+    def end(self, client: Client, place: Place, about: About) -> None:
+        """Settle a project; export all of it when the numbers of annotations do not add up."""
+        index, whole = self._index, about.whole
+        if about.counted is None:
+            self._gone(place)
             return
-        tasks, whole = fetched.tasks, fetched.whole
-        self._tasks(place, tasks)
-        surplus = fetched.counted - len(index.standing(place.round, place.owner))
+        surplus = about.counted - len(index.standing(place.round, place.owner))
         if not whole and surplus != index.surplus.get(place.slot, 0):
-            tasks, whole = client.export(place.number), True
-            self._tasks(place, tasks)
+            whole = True
+            for tasks in client.pages(place.number):
+                self.tasks(place, tasks)
         if whole:
-            self._gone(place, tasks)
-            index.surplus[place.slot] = fetched.counted - len(index.standing(place.round, place.owner))
-        if whole or self.news.count > before:
-            seen = moment((fetched.began - _OVERLAP).isoformat())
-            known = index.recent.get(place.slot, {})
-            known |= {str(task["id"]): moment(task["updated_at"]) for task in tasks}
+            self._gone(place)
+            index.surplus[place.slot] = about.counted - len(index.standing(place.round, place.owner))
+        if whole or self.news.count > self._before:
+            seen = moment((about.began - _OVERLAP).isoformat())
+            known = index.recent.get(place.slot, {}) | self._changed
             index.seen[place.slot] = seen
             index.recent[place.slot] = {
                 number: changed for number, changed in known.items() if changed > seen
             }
-        index.drafts[place.slot] = fetched.drafts
-
-    def _tasks(self, place: _Place, tasks: Iterable[Json]) -> None:
-        for task in tasks:
-            for annotation in task.get("annotations") or ():
-                self.annotation(task, annotation, place.round, place.owner)
+        index.drafts[place.slot] = about.drafts
+        self._begin()
 
     def annotation(self, task: Json, annotation: Json, round_: str, owner: str) -> None:
         """Take an annotation of an exported task, unless this version of it is known."""
@@ -323,16 +256,11 @@ class _Intake:
         self.news.add(one)
         self._reader.read(one)
 
-    def _gone(self, place: _Place, tasks: Iterable[Json]) -> None:
+    def _gone(self, place: Place) -> None:
         """Mark what no longer stands on the server: single annotations, or whole tasks with theirs."""
-        exported: set[str] = set()
-        standing: set[tuple[int, str]] = set()
-        for task in tasks:
-            standing.add((int(task["id"]), moment(task["created_at"])))
-            exported.update(map(name_of, task["annotations"]))
         for name, known in self._index.standing(place.round, place.owner).items():
-            if name not in exported:
-                known.gone = "annotation" if known.task in standing else "task"
+            if name not in self._exported:
+                known.gone = "annotation" if known.task in self._standing else "task"
                 self.found.withdrawn += known.gone == "annotation"
                 self.found.kept += known.gone == "task"
 
@@ -341,9 +269,6 @@ def _user(value: object, default: int = -1) -> int:
     if isinstance(value, Mapping):
         value = value.get("id")
     return value if isinstance(value, int) else default
-
-
-# -- from files ---------------------------------------------------------------------------------------------
 
 
 def _from_files(
@@ -357,7 +282,7 @@ def _from_files(
     issues: list[Issue] = []
     for path in files:
         try:
-            tasks = _exported(path)
+            tasks = read_export(path)
         except InputError as fault:
             issues += fault.issues
             continue
@@ -377,57 +302,6 @@ def _from_files(
         raise InputError(issues)
 
 
-def _exported(path: Path) -> list[Json]:
-    try:
-        tasks = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputError(Issue(f"this is not a JSON file: {error}", str(path))) from None
-    shape = isinstance(tasks, list) and all(
-        isinstance(one, dict)
-        and isinstance(one.get("data"), dict)
-        and isinstance(one.get("annotations"), list)
-        and all(isinstance(each, dict) for each in one["annotations"])
-        and {"id", "created_at"} <= one.keys()
-        for one in tasks
-    )
-    if not shape:
-        message = "this is not Label Studio's export 'JSON' (JSON-MIN drops ratings and cannot be read)"
-        raise InputError(Issue(message, str(path)))
-    issues = [issue for row, task in enumerate(tasks, 1) for issue in _faults(task, str(path), row)]
-    if issues:
-        raise InputError(issues)
-    return list(tasks)
-
-
-def _faults(task: Json, where: str, row: int) -> Iterator[Issue]:
-    """Yield what is wrong with the numbers and moments by which a task and its ratings are known."""
-    if not _is_number(task["id"]):
-        yield Issue("the number of the task is expected", where, None, row, "id", task["id"])
-    project = task.get("project")
-    if not (project is None or _is_number(project)):
-        yield Issue("the number of a project is expected", where, None, row, "project", project)
-    if not _is_moment(task["created_at"]):
-        yield Issue("a date and time is expected", where, None, row, "created_at", task["created_at"])
-    for place, one in enumerate(task["annotations"], 1):
-        column, updated = f"annotations, {place}", one.get("updated_at")
-        name = one.get("unique_id") or one.get("id")
-        if not (_is_number(name) or (isinstance(name, str) and name)):
-            yield Issue("an annotation has a 'unique_id' or an 'id'", where, None, row, column, name)
-        if not _is_moment(updated):
-            yield Issue("a date and time is expected as 'updated_at'", where, None, row, column, updated)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_moment(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(moment(value))
-    except (ValueError, OverflowError):
-        return False
-
-
 def _count(index: Index, accounts: Accounts, found: Pulled) -> None:
     """Fill in what is counted over all that is known."""
     latest = index.latest()
@@ -440,6 +314,6 @@ def _count(index: Index, accounts: Accounts, found: Pulled) -> None:
         if name in latest:
             found.skipped += one.versions[-1][1]
             found.edited += one.edited
-            found.fast += one.fast
+            found.fast += len(one.fast)
             found.strangers += (one.owner, one.user) not in own
     found.drafts = sum(index.drafts.values())

@@ -6,19 +6,21 @@ out or ran twice ends in the same state: each task once, in the rater's order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from annotation.assignment import Stop
 from annotation.client import PASSING, Client, Json, ServerDown, pause
 from annotation.daily_portion import midnight, portion
 from annotation.installation import Tell
 from annotation.predictions import Prediction, predicted, read_predictions
-from annotation.pulled import rated_keys
+from annotation.pulled import Index, answered_keys, read_index
 from annotation.rounds import Round, read_round, read_rounds, schema_of
 from annotation.sheet import Design, Sheet
+from annotation.standing import Receipts, Standing
 from annotation.tasks import Dialogue, dialogue_task, media_url, read_dialogues, utterance_task
 from annotation.timesheet import time_zone
 from annotation.workflow import silent
@@ -53,6 +55,8 @@ class Pushed:
         removed: Doubled tasks without a rating that were deleted.
         gone: Rated tasks that somebody deleted on the server; they are not pushed again, their ratings stay.
         held: Tasks that wait for another day, because of the round's ``daily_limit``.
+        later: Tasks that wait because the rater has not yet rated all of their dialogue in a round that
+            shows less of it.
     """
 
     round: str
@@ -62,24 +66,7 @@ class Pushed:
     removed: int = 0
     gone: int = 0
     held: int = 0
-
-
-@dataclass
-class Standing:
-    """The tasks of a project on the server, by key: number and how many annotations each has."""
-
-    tasks: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, client: Client, project: int) -> Standing:
-        """Look at the server; an empty project is not listed."""
-        found = cls()
-        if client.project(project)["task_number"]:
-            for task in client.tasks(project):
-                key = task["data"].get("key")
-                rated = int(task["total_annotations"]) + int(task["cancelled_annotations"])
-                found.tasks.setdefault(key, []).append((int(task["id"]), rated))
-        return found
+    later: int = 0
 
 
 def push(
@@ -110,36 +97,71 @@ def push(
             fails; the next push continues.
     """
     client, local = client or Client.of(project), time_zone(zone)
-    rounds = [read_round(project, name)] if name is not None else read_rounds(project)
+    every = read_rounds(project)
+    rounds = [read_round(project, name)] if name is not None else every
     rounds = [one for one in rounds if one.server == client.name]
     if not rounds:
         raise InputError("no round was set up on this server; 'annotation setup --round NAME' makes one")
     dialogues = {one.dialogue_id: one for one in read_dialogues(project)}
-    clips = Clips(project)
+    clips, index, receipts = Clips(project), read_index(project), Receipts(project)
     found = []
     for one in rounds:
         for rater in one.queues:
             if rater not in one.projects:
                 message = "this rater has no project yet; run 'annotation setup' again"
                 raise InputError(Issue(message, f"round {one.name}", value=rater))
-            wanted = dict(tasks_of(one, rater, dialogues, clips))
+            whole = dict(tasks_of(one, rater, dialogues, clips))
+            waiting = _unfinished_poorer(one, rater, every, dialogues, index)
+            wanted = dict(tasks_of(one, rater, dialogues, clips, waiting)) if waiting else whole
             if predictions is not None:
                 schema = schema_of(project, one)
                 said = read_predictions(predictions, schema)
                 wanted = {key: partial(_predicted, make, said, schema) for key, make in wanted.items()}
             tell(f"pushing to {one.name} · {rater}")
-            rated, number = rated_keys(project, one.name, rater), one.projects[rater]
+            rated, number = answered_keys(index, one.name, rater, skipped=False), one.projects[rater]
             today, limit = wanted, project.settings.rounds.get(one.name, RoundSettings()).daily_limit
             if limit is not None:
                 tasks = client.tasks(number) if client.project(number)["task_number"] else []
                 today = portion(wanted, tasks, rated, limit, midnight(client.date, local))
-            done = push_missing(client, number, today, rated)
-            found.append(Pushed(one.name, rater, *done, held=len(wanted) - len(today)))
+            done = push_missing(client, number, today, receipts, rated)
+            held, later = len(wanted) - len(today), len(whole) - len(wanted)
+            found.append(Pushed(one.name, rater, *done, held=held, later=later))
     return found
 
 
+def _unfinished_poorer(
+    made: Round, rater: str, rounds: Sequence[Round], dialogues: Mapping[str, Dialogue], index: Index
+) -> frozenset[str]:
+    """Return the dialogues that the rater has still to rate where less is shown of them, in another round.
+
+    A rater of whom that is not known yet must not see more of them first.
+    """
+    found: set[str] = set()
+    for one in rounds:
+        if rater in one.queues and made.shows_more(one.condition, one.context):
+            answered = answered_keys(index, one.name, rater, skipped=True)
+            for stop in one.queues[rater]:
+                if not answered.issuperset(_keys(one, rater, stop, dialogues)):
+                    found.add(stop.dialogue)
+    return frozenset(found)
+
+
+def _keys(made: Round, rater: str, stop: Stop, dialogues: Mapping[str, Dialogue]) -> Iterator[str]:
+    """Yield the keys of the tasks of one place in a rater's queue; none of a dialogue that is gone."""
+    sheet = made.sheet(rater, stop.occasion)
+    dialogue = dialogues.get(stop.dialogue)
+    if dialogue is not None and made.design is Design.DIALOGUE:
+        yield sheet.key(dialogue.dialogue_id)
+    elif dialogue is not None:
+        yield from (sheet.key(turn.utterance_id) for turn in dialogue.turns if not turn.context_only)
+
+
 def push_missing(
-    client: Client, project: int, wanted: Mapping[str, Make], rated: frozenset[str] = frozenset()
+    client: Client,
+    project: int,
+    wanted: Mapping[str, Make],
+    receipts: Receipts,
+    rated: frozenset[str] = frozenset(),
 ) -> tuple[int, int, int, int]:
     """Push the tasks that a project lacks and delete doubled ones.
 
@@ -147,16 +169,17 @@ def push_missing(
         client: The server.
         project: Number of the project.
         wanted: How to make each task, by key, in order.
+        receipts: What stood in the projects when the last push ended.
         rated: Keys whose ratings were pulled already; they are not pushed again where they were deleted.
 
     Returns:
         Tasks pushed, there before, deleted as doubles, and rated but gone.
     """
-    first = Standing.of(client, project)
-    there = sum(key in first.tasks for key in wanted)
-    standing = first
+    known = receipts.keys(client, project)
+    first = frozenset(Standing.of(client, project).tasks) if known is None else known
+    there, standing = sum(key in first for key in wanted), first
     for attempt in range(_ATTEMPTS):
-        missing = [key for key in wanted if key not in standing.tasks and key not in rated]
+        missing = [key for key in wanted if key not in standing and key not in rated]
         try:
             _push_batches(client, project, [(key, wanted[key]) for key in missing])
             break
@@ -165,13 +188,14 @@ def push_missing(
                 raise
         # The request may have been carried out, in whole or not at all: look before sending anything again.
         pause(attempt)
-        standing = Standing.of(client, project)
-    gone = sum(key in rated and key not in standing.tasks for key in wanted)
-    new = sum(key not in first.tasks and key not in rated for key in wanted)
+        standing = frozenset(Standing.of(client, project).tasks)
+    standing |= frozenset(missing)
     removed = 0
-    if client.project(project)["task_number"] > there + new + len(first.tasks.keys() - wanted.keys()):
+    if (known is None or standing != known) and not receipts.note(client, project, standing):
         removed = _remove_doubles(client, project)
-    return new, there, removed, gone
+        receipts.note(client, project, standing)
+    gone = sum(key in rated and key not in standing for key in wanted)
+    return sum(key in standing and key not in first for key in wanted), there, removed, gone
 
 
 def _push_batches(client: Client, project: int, tasks: Sequence[tuple[str, Make]]) -> None:
@@ -191,14 +215,27 @@ def _remove_doubles(client: Client, project: int) -> int:
 
 
 def tasks_of(
-    made: Round, rater: str, dialogues: Mapping[str, Dialogue], clips: Clips
+    made: Round,
+    rater: str,
+    dialogues: Mapping[str, Dialogue],
+    clips: Clips,
+    without: Collection[str] = (),
 ) -> Iterator[tuple[str, Make]]:
     """Yield the key of every task of a rater with what makes it, in the rater's order.
+
+    Args:
+        made: The round.
+        rater: The rater's pseudonym.
+        dialogues: The dialogues of the project.
+        clips: The clips of the project.
+        without: Dialogues to leave out.
 
     Raises:
         InputError: A dialogue of the round is no longer in the project.
     """
     for stop in made.queues[rater]:
+        if stop.dialogue in without:
+            continue
         dialogue = dialogues.get(stop.dialogue)
         if dialogue is None:
             message = "a dialogue of this round is no longer in the project"

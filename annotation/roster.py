@@ -33,6 +33,7 @@ INVITATIONS = "private/invitations.private.txt"
 ORIGIN = "label-studio"
 """Name of the rating table that is pulled, and source of its raters."""
 
+_INVITATIONS_HEAD = "Private: cut apart, hand over one by one, then delete this file.\n"
 _KEYS = ("name", "login", "language", "role", "attributes")
 _LANGUAGES = ("en", "zh")
 _TEMPLATE = """\
@@ -268,15 +269,20 @@ def enrol(people: Sequence[Person], accounts: Accounts, server: str) -> list[Per
     return new
 
 
-def invitations(people: Sequence[Person], accounts: Accounts, server: str, url: str) -> str:
-    """Write what each rater needs for the first login at ``url``, to be handed over one by one."""
-    here = accounts.on(server)
-    parts = (
-        f"{one.name}\n  address:  {url}\n  login:    {here[one.key].login}\n"
-        f"  password: {here[one.key].password}\n"
-        for one in people
-    )
-    return "Private: cut apart, hand over one by one, then delete this file.\n\n" + "\n".join(parts)
+def invite(project: Project, people: Sequence[Person], accounts: Accounts, server: str, url: str) -> None:
+    """Add what newcomers need for the first login at ``url`` to the file of invitations.
+
+    What stands there stays until the lead has handed it over and deletes it. Nobody is added twice, so it can
+    be called before accounts are made, and again after a failure.
+    """
+    path, here = project.path(INVITATIONS), accounts.on(server)
+    text = read_private(path) if path.exists() else _INVITATIONS_HEAD
+    for one in people:
+        account = here[one.key]
+        lines = f"  login:    {account.login}\n  password: {account.password}\n"
+        if lines not in text:
+            text += f"\n{one.name}\n  address:  {url}\n{lines}"
+    write_private(path, text)
 
 
 def publish_raters(project: Project, people: Sequence[Person], accounts: Accounts) -> None:

@@ -93,6 +93,12 @@ class Round:
         """Return the dialogues of a rater, each once."""
         return [stop.dialogue for stop in self.queues[rater] if stop.occasion == 1]
 
+    def shows_more(self, condition: Condition, context: Context) -> bool:
+        """Say whether its pages show more of an item than pages of another condition and context."""
+        richer = self.condition is Condition.FULL and condition is not Condition.FULL
+        further = self.context is Context.FULL and context is not Context.FULL
+        return richer or further
+
     def settings(self) -> dict[str, object]:
         """Return what a second setup of the same name must agree with."""
         known = asdict(self)
@@ -184,9 +190,7 @@ def seen_more(
     """Return for each rater the dialogues of which they have seen more than these pages would show."""
     barred: dict[str, set[str]] = {}
     for one in rounds:
-        richer = one.condition is Condition.FULL and condition is not Condition.FULL
-        further = one.context is Context.FULL and context is not Context.FULL
-        if richer or further:
+        if one.shows_more(condition, context):
             for rater in one.queues:
                 barred.setdefault(rater, set()).update(one.dialogues(rater))
     return {rater: frozenset(dialogues) for rater, dialogues in barred.items()}

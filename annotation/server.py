@@ -39,17 +39,24 @@ LOCK = f"{FOLDER}/.lock"
 MEDIA = ("media", "clips")
 """Folders of the project that the server may show to raters."""
 
+MARK = "affect-corpus"
+"""Parameter of the toolkit's own exports; Label Studio ignores it and notes it beside its copy."""
+
 SQLITE_RATERS = 5
 """Most raters at a time for whom SQLite is recommended."""
 
+_EXPORTS = f"{FOLDER}/data/export"
 _VERSION = f"{FOLDER}/version"
 _FIRST_START = 900.0  # seconds; the migrations of a new database take half a minute on a good machine
 _STOP = 15.0
 # Label Studio begins transactions by reading. SQLite then fails at once when somebody else writes before the
 # transaction does; begun as writers, transactions queue, so raters who submit together lose nothing.
 _LAUNCH = """\
+import signal
 import sys
 from label_studio import server
+# Whoever starts commands in the background may have them ignore Ctrl-C, by which this one is stopped.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, server.LS_PATH)
 from core.settings import base
 base.DATABASES_ALL["sqlite"]["OPTIONS"].update(
@@ -68,12 +75,14 @@ class Credentials:
         login: The lead's login.
         password: The lead's password.
         token: The lead's key for programs.
+        address: Where raters open it, who may sit at other machines.
     """
 
     url: str
     login: str
     password: str
     token: str
+    address: str = ""
 
 
 @dataclass
@@ -82,11 +91,13 @@ class Server:
 
     Attributes:
         url: Its address.
+        address: Where raters open it, who may sit at other machines.
         process: The process.
         notices: What the lead should know.
     """
 
     url: str
+    address: str
     process: subprocess.Popen[bytes]
     notices: tuple[str, ...] = ()
 
@@ -149,8 +160,9 @@ def running(
         _refuse_busy(host, port)
         notices = [*_check_version(project, database_url), *_advice(host, database_url)]
         python = python or install(installation(), tell)
-        url = f"http://{_reachable(host)}:{port}"
-        credentials = _credentials(project, url)
+        url = f"http://{_bracketed(_reachable(host))}:{port}"
+        address = f"http://{_bracketed(_shown(host))}:{port}"
+        credentials = _credentials(project, url, address)
         environment |= {
             "LABEL_STUDIO_USERNAME": credentials.login,
             "LABEL_STUDIO_PASSWORD": credentials.password,
@@ -162,7 +174,7 @@ def running(
         try:
             _await_health(project, process, url)
             write_private(project.path(_VERSION), LABEL_STUDIO)
-            yield Server(url, process, tuple(notices))
+            yield Server(url, address, process, tuple(notices))
         finally:
             _stop(process)
     finally:
@@ -181,7 +193,7 @@ def serve(project: Project, *, host: str, port: int, database_url: str | None, t
             for notice in server.notices:
                 tell(f"note: {notice}")
             tell(
-                f"Label Studio runs at {server.url}; login and password stand in {CREDENTIALS}; "
+                f"Label Studio runs at {server.address}; login and password stand in {CREDENTIALS}; "
                 "Ctrl-C stops it"
             )
             status = server.process.wait()
@@ -230,7 +242,16 @@ def _origins(host: str, port: int) -> list[str]:
         names |= {socket.gethostname(), socket.getfqdn()}
         with suppress(OSError):
             names |= {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None)}
-    return [f"http://{f'[{name}]' if ':' in name else name}:{port}" for name in sorted(names)]
+    return [f"http://{_bracketed(name)}:{port}" for name in sorted(names)]
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
+
+
+def _shown(host: str) -> str:
+    """Return the name under which other machines reach this one."""
+    return socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the lead asked for it
 
 
 def _reachable(host: str) -> str:
@@ -346,8 +367,8 @@ def _parts(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _credentials(project: Project, url: str) -> Credentials:
-    """Return the lead's credentials at this address, made at the first start."""
+def _credentials(project: Project, url: str, address: str) -> Credentials:
+    """Return the lead's credentials at these addresses, made at the first start."""
     try:
         known = asdict(read_credentials(project))
     except InputError:
@@ -356,7 +377,7 @@ def _credentials(project: Project, url: str) -> Credentials:
             "password": secrets.token_urlsafe(18),
             "token": secrets.token_hex(20),
         }
-    found = Credentials(**{**known, "url": url})
+    found = Credentials(**{**known, "url": url, "address": address})
     write_private(project.path(CREDENTIALS), json.dumps(asdict(found), indent=1) + "\n")
     return found
 
@@ -371,6 +392,15 @@ def _prepare(project: Project) -> None:
         link = folder / "shown" / name
         if not link.is_symlink():
             link.symlink_to(project.path(name).resolve(), target_is_directory=True)
+
+
+def clear_exports(project: Project) -> None:
+    """Delete the copies that Label Studio keeps of what the toolkit exported; those of people's stay."""
+    for about in project.path(_EXPORTS).glob("*-info.json"):
+        with suppress(FileNotFoundError, json.JSONDecodeError):  # of an export that is just being written
+            if MARK in json.loads(about.read_text("utf-8"))["download"]["GET"]:
+                about.with_name(f"{about.name.removesuffix('-info.json')}.json").unlink()
+                about.unlink()
 
 
 def _start(

@@ -20,17 +20,15 @@ from annotation.labeling_config import labeling_config
 from annotation.qualification import require_qualified, still_to_train
 from annotation.ratings import select
 from annotation.roster import (
-    INVITATIONS,
     Accounts,
     Person,
     Role,
     enrol,
-    invitations,
+    invite,
     publish_raters,
     read_accounts,
     read_roster,
     write_accounts,
-    write_private,
 )
 from annotation.rounds import (
     REPEAT,
@@ -203,6 +201,7 @@ def make_accounts(
     lacking = [one for one in people if here[one.key].user is None]
     if not lacking:
         return {}
+    invite(project, lacking, accounts, client.name, client.address)
     known = {str(one["email"]).casefold() for one in client.users()}
     for one in lacking:
         account = here[one.key]
@@ -210,7 +209,6 @@ def make_accounts(
         enter = client.finish_account if account.login.casefold() in known else client.sign_up
         account.user = enter(account.login, account.password, USER_HOTKEYS)
         write_accounts(project, accounts)
-    write_private(project.path(INVITATIONS), invitations(people, accounts, client.name, client.url))
     return {accounts.pseudonyms[one.key]: here[one.key].login for one in lacking}
 
 
@@ -225,13 +223,16 @@ def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Ac
         )
         raise InputError(Issue(message, "--round", value=plan.name))
     rounds = read_rounds(project)
-    schema = project.schema
+    standing = next((one for one in rounds if one.name == plan.name), None)
+    # What a round asks was decided with it: a schema that was edited since is for the next one.
+    schema = project.schema if standing is None else whole_schema_of(project, standing)
+    handbook = guideline_version(schema) if standing is None else standing.guideline_version
     earlier = read_round(project, plan.again) if plan.again is not None else None
     rules = _rules(project, plan, earlier)
     training = rules.kind is RoundKind.TRAINING
     settings: dict[str, Any] = {
         "name": plan.name, "server": server, "fields": tuple(schema.by_name),
-        "schema_version": schema.version, "guideline_version": guideline_version(schema),
+        "schema_version": schema.version, "guideline_version": handbook,
         "design": plan.design, "condition": plan.condition, "context": plan.context,
         "k": 0 if training else plan.k, "repeats": plan.repeats, "seed": plan.seed, "again": plan.again,
         "kind": rules.kind, "threshold": dict(rules.threshold), "control": rules.control,
@@ -246,7 +247,6 @@ def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Ac
                 )
                 raise InputError(Issue(message, folder.SCHEMA))
             settings["fields"] = changed
-    standing = next((one for one in rounds if one.name == plan.name), None)
     if standing is not None:
         known = standing.settings()
         other = [name for name, value in settings.items() if known[name] != value]
@@ -365,11 +365,17 @@ def _take_up(
 
 
 def _notices(project: Project, made: Round) -> list[str]:
+    notices = []
+    if whole_schema_of(project, made).digest != project.schema.digest:
+        notices.append(
+            f"{folder.SCHEMA} has changed since round {made.name!r} was set up; this round goes on asking "
+            f"what it asked, 'annotation setup --round NEW --again {made.name} --changed' asks what changed"
+        )
     key = read_answer_key(project)
     known = len(key.training_dialogues() | key.control_dialogues())
-    if not known or made.kind is RoundKind.TRAINING:
-        return []
-    return [f"{known} dialogues of the answer key take no part in the ordinary assignment"]
+    if known and made.kind is not RoundKind.TRAINING:
+        notices.append(f"{known} dialogues of the answer key take no part in the ordinary assignment")
+    return notices
 
 
 def _overlap(made: Round) -> tuple[int, int] | None:

@@ -45,6 +45,11 @@ def push_lines(found: Sequence[Pushed]) -> Iterator[str]:
             parts.append(f"{one.gone:,} rated ones were deleted on the server and are not pushed again")
         if one.held:
             parts.append(f"{one.held:,} wait for another day (daily_limit)")
+        if one.later:
+            parts.append(
+                f"{one.later:,} wait until this rater has done their dialogues in the round that shows less "
+                "of them, and 'annotation pull' knows it"
+            )
         yield f"{one.round} · {one.rater}: {', '.join(parts)}"
 
 
@@ -65,6 +70,8 @@ def pull_lines(found: Pulled) -> Iterator[str]:
     ):
         if count:
             yield f"look: {count:,} {what}"
+    if found.aside is not None:
+        yield f"look: the table held ratings that private/ does not; as it was, it stands in {found.aside}"
     for fault in found.faults:
         yield f"look: {fault}"
 
@@ -79,3 +86,5 @@ def sent_lines(found: Sent) -> Iterator[str]:
 def decided_lines(found: Decided) -> Iterator[str]:
     """Say which decisions came back."""
     yield f"{found.decided:,} decided, {found.waiting:,} waiting, {found.comments:,} with a comment"
+    if found.withdrawn:
+        yield f"look: {found.withdrawn:,} decisions were deleted on the server: they decide no longer"

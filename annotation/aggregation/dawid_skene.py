@@ -2,11 +2,12 @@
 
 Every rater has a confusion matrix P(answer | true option), every option a frequency; both, and the true
 options, are estimated together. Defined for any options without regard to their order. "Cannot tell" is an
-option like the others: it can be true, and a rater can be prone to it.
+option like the others: it can be true, though only where somebody said so, and a rater can be prone to it.
 
-The posterior of the paper is far too sure of itself where raters have few votes: an item's own votes shape
-the matrices by which they are then judged. So each item is judged by matrices without its own votes, in which
-every rater has a few votes of a typical one besides.
+The estimates of the paper need many votes: with a few dozen items, or rare options, they decide worse than a
+majority does, and are sure of it. Two things are added, which lose their weight as votes grow. Matrices and
+frequencies are drawn towards what raters have in common (`Shared`). And each item is judged by matrices
+without its own votes, which otherwise shape the matrices by which they are then judged.
 """
 
 from __future__ import annotations
@@ -17,18 +18,17 @@ import numpy as np
 
 from annotation.aggregation.em import SMALLEST, Fit, Maximise, fit
 from annotation.aggregation.estimate import Estimate, nothing
+from annotation.aggregation.shared_confusions import EVEN, Shared, frequencies
 from annotation.aggregation.votes import VotePatterns, Votes
 from annotation.agreement.patterns import Floats
 
 ITERATIONS = 200
 TOLERANCE = 1e-6
-TYPICAL = 2.0
-"""Votes of a typical rater under each true option that every rater is given when items are judged."""
 HELD_OUT_STEPS = 2
 
 
 def dawid_skene(
-    votes: Votes, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE, held_out: bool = True
+    votes: Votes, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE, as_published: bool = False
 ) -> Estimate:
     """Estimate the true options and every rater's confusion matrix.
 
@@ -36,7 +36,7 @@ def dawid_skene(
         votes: Who voted for what.
         iterations: Most EM iterations.
         tolerance: EM ends when the mean log-likelihood of an item changes by less.
-        held_out: Judge each item by matrices without its own votes; False gives the posterior of the paper.
+        as_published: Estimate and judge as the paper does, by likelihood alone.
 
     Returns:
         Posterior probabilities. ``raters["confusion"]`` is P(answer | true option), raters x true options x
@@ -44,10 +44,21 @@ def dawid_skene(
     """
     if not len(votes.item):
         return nothing(votes)
-    fitted = fit(votes.patterns, _maximise(votes.patterns), iterations=iterations, tolerance=tolerance)
-    if held_out:
-        fitted = replace(fitted, posterior=held_out_posterior(votes.patterns, fitted.posterior))
-    return estimate_of(votes, fitted)
+    patterns = votes.patterns
+    if as_published:
+        plain = fit(
+            patterns, _maximise(patterns), iterations=iterations, tolerance=tolerance, as_published=True
+        )
+        return estimate_of(votes, plain)
+
+    def maximise(counts: Floats) -> Floats:
+        chance, given = _with_shared(patterns, counts)
+        table: Floats = np.log(chance / given[patterns.rater])
+        return table
+
+    fitted = fit(patterns, maximise, iterations=iterations, tolerance=tolerance, frequencies=frequencies)
+    judged = replace(fitted, posterior=held_out_posterior(patterns, fitted.posterior))
+    return estimate_of(votes, judged, Shared.of(patterns, fitted.counts))
 
 
 def _maximise(patterns: VotePatterns) -> Maximise:
@@ -60,6 +71,13 @@ def _maximise(patterns: VotePatterns) -> Maximise:
         return table
 
     return maximise
+
+
+def _with_shared(patterns: VotePatterns, counts: Floats) -> tuple[Floats, Floats]:
+    """Expected votes with those that all raters share, cells x true options, and their sums by rater."""
+    shared = Shared.of(patterns, counts)
+    votes: Floats = counts + shared.weight * shared.confusion[patterns.option]
+    return votes, patterns.by_rater(counts) + shared.weight
 
 
 def held_out_posterior(patterns: VotePatterns, posterior: Floats) -> Floats:
@@ -77,44 +95,46 @@ def held_out_posterior(patterns: VotePatterns, posterior: Floats) -> Floats:
     cell, times = patterns.cells.indices, patterns.cells.data[:, None]
     for _ in range(HELD_OUT_STEPS):
         expected = items * posterior
-        counts = patterns.by_cell @ expected
-        typical = np.full((patterns.options, patterns.options), 1 / patterns.options)  # answer x true
-        np.add.at(typical, patterns.option, counts)
-        typical /= typical.sum(axis=0)
+        all_votes, all_given = _with_shared(patterns, patterns.by_cell @ expected)
         own = times * np.repeat(posterior, votes, axis=0)
-        given = (patterns.by_rater(counts)[patterns.rater] + TYPICAL)[cell]
+        given = all_given[patterns.rater][cell]
         given -= own
-        chance = (counts + TYPICAL * typical[patterns.option])[cell]
+        chance = all_votes[cell]
         chance -= own
         np.maximum(chance, SMALLEST, out=chance)
         chance /= given
         np.log(chance, out=chance)
         chance *= times
         joint = np.add.reduceat(chance, start, axis=0)
-        joint += np.log(np.maximum(expected.sum(axis=0) - posterior, 0.0) + 1)
+        joint += np.log(np.maximum(expected.sum(axis=0) - posterior, 0.0) + EVEN)
+        joint[:, patterns.values :][patterns.impossible] = -np.inf
         joint -= joint.max(axis=1, keepdims=True)
         posterior = np.exp(joint)
         posterior /= posterior.sum(axis=1, keepdims=True)
     return posterior
 
 
-def estimate_of(votes: Votes, fitted: Fit) -> Estimate:
-    """Make an estimate of a fitted model, with the confusion matrices that its expected counts imply."""
+def estimate_of(votes: Votes, fitted: Fit, shared: Shared | None = None) -> Estimate:
+    """Make an estimate of a fitted model, with the confusion matrices that its expected counts imply.
+
+    Args:
+        votes: Who voted for what.
+        fitted: The model.
+        shared: What every rater is given besides their own votes.
+    """
     patterns = votes.patterns
-    confusion = np.zeros((votes.raters, votes.options, votes.options))
-    confusion[patterns.rater, :, votes.used[patterns.option]] = _columns(fitted.counts, votes)
+    confusion = np.zeros((votes.raters, patterns.options, patterns.options))  # rater, true option, answer
+    confusion[patterns.rater, :, patterns.option] = fitted.counts
+    if shared is not None:
+        voted = np.unique(patterns.rater)
+        confusion[voted] += shared.weight * shared.confusion.T
     total = confusion.sum(axis=2, keepdims=True)
     confusion = np.divide(confusion, total, out=np.zeros_like(confusion), where=total > 0)
+    whole = np.zeros((votes.raters, votes.options, votes.options))
+    whole[np.ix_(np.arange(votes.raters), votes.used, votes.used)] = confusion
     return Estimate.most_probable(
         patterns.of_items(fitted.posterior, votes.used, votes.options),
         fitted.converged,
         len(fitted.log_likelihood),
-        {"confusion": confusion},
+        {"confusion": whole},
     )
-
-
-def _columns(counts: Floats, votes: Votes) -> Floats:
-    """Expected counts with a column for every option, used or not."""
-    whole = np.zeros((len(counts), votes.options))
-    whole[:, votes.used] = counts
-    return whole

@@ -19,6 +19,8 @@ SMALLEST = 1e-10
 
 Maximise = Callable[[Floats], Floats]
 """From expected counts (cells x true options) to log P(cell | true option) of the same shape."""
+Frequencies = Callable[[Floats], Floats]
+"""From the expected number of items of each true option to P(true option)."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,15 @@ class Fit:
     converged: bool
 
 
-def log_prior(mass: Floats) -> Floats:
-    """Logarithms of P(true option) from the expected number of items of each option."""
-    logs: Floats = np.log(np.maximum(mass / mass.sum(), SMALLEST))
-    return logs
+def shares(mass: Floats) -> Floats:
+    """P(true option) as the expected share of the items."""
+    found: Floats = mass / mass.sum()
+    return found
+
+
+def equal(mass: Floats) -> Floats:
+    """P(true option) when all are held to be equally frequent."""
+    return np.full(len(mass), 1 / len(mass))
 
 
 def vote_shares(patterns: VotePatterns) -> Floats:
@@ -60,7 +67,8 @@ def fit(
     iterations: int,
     tolerance: float,
     start: Floats | None = None,
-    uniform: bool = False,
+    frequencies: Frequencies = shares,
+    as_published: bool = False,
 ) -> Fit:
     """Alternate E-step and M-step until the likelihood settles.
 
@@ -70,12 +78,12 @@ def fit(
         iterations: Most iterations.
         tolerance: The mean log-likelihood of an item settles when it changes by less; 0 never settles.
         start: Log-probabilities to start from, cells x options; by default those of the shares of votes.
-        uniform: Whether all options are held to be equally frequent; otherwise that is estimated too.
+        frequencies: How frequent the options are, from their expected numbers.
+        as_published: Let "cannot tell" be true where nobody said so, as an option like any other.
     """
     items = patterns.items[:, None].astype(np.float64)
-    flat = np.zeros(patterns.options) - np.log(patterns.options)
     posterior = vote_shares(patterns)
-    prior = flat if uniform else log_prior((items * posterior).sum(axis=0))
+    prior = _logs(frequencies((items * posterior).sum(axis=0)))
     table = maximise(patterns.by_cell @ (items * posterior)) if start is None else start
     history: list[float] = []
     converged = False
@@ -83,6 +91,8 @@ def fit(
     while len(history) < iterations and not converged:
         joint = patterns.cells @ table
         joint += prior
+        if not as_published:
+            joint[:, patterns.values :][patterns.impossible] = -np.inf
         # The products of many probabilities underflow; shifted by the largest one, they do not.
         largest = joint.max(axis=1, keepdims=True)
         joint -= largest
@@ -91,10 +101,14 @@ def fit(
         posterior = joint
         posterior /= total
         expected = items * posterior
-        if not uniform:
-            prior = log_prior(expected.sum(axis=0))
+        prior = _logs(frequencies(expected.sum(axis=0)))
         counts = patterns.by_cell @ expected
         table = maximise(counts)
         history.append(float((items * (np.log(total) + largest)).sum() / items.sum()))
         converged = len(history) > 1 and abs(history[-1] - history[-2]) < tolerance
     return Fit(posterior, np.exp(prior), counts, tuple(history), converged)
+
+
+def _logs(chance: Floats) -> Floats:
+    logs: Floats = np.log(np.maximum(chance, SMALLEST))
+    return logs

@@ -76,6 +76,7 @@ class Model:
         self.rater, self.option = patterns.rater[cell], patterns.option[cell]
         self.items = patterns.items.astype(np.float64)
         self.raters, self.patterns, self.options = patterns.raters, len(patterns.items), patterns.options
+        self.values, self.impossible = patterns.values, patterns.impossible
 
     def _joint(self, point: Floats) -> tuple[Floats, Floats, Floats]:
         """Strength a * e of each vote; log-joint of each true option less a number a pattern; that number."""
@@ -86,7 +87,9 @@ class Model:
         cell = self.pattern * self.options + self.option
         gain = tally(cell, self.times * (strength + others), self.patterns * self.options)
         wrong = tally(self.pattern, -self.times * (np.logaddexp(0, strength) + others), self.patterns)
-        return strength, gain.reshape(self.patterns, self.options), wrong
+        gain = gain.reshape(self.patterns, self.options)
+        gain[:, self.values :][self.impossible] = -np.inf
+        return strength, gain, wrong
 
     def log_posterior(self, point: Floats) -> Floats:
         """Log P(true option | votes), patterns x options."""

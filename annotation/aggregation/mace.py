@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import digamma
 
-from annotation.aggregation.em import SMALLEST, fit
+from annotation.aggregation.em import SMALLEST, equal, fit, shares
 from annotation.aggregation.estimate import Estimate, nothing
 from annotation.aggregation.votes import VotePatterns, Votes
 from annotation.agreement.patterns import Floats
@@ -60,7 +60,12 @@ def mace(
     )
     first = model.table(guess, strategy)
     fitted = fit(
-        patterns, model.maximise, iterations=iterations, tolerance=tolerance, start=first, uniform=uniform
+        patterns,
+        model.maximise,
+        iterations=iterations,
+        tolerance=tolerance,
+        start=first,
+        frequencies=equal if uniform else shares,
     )
     guessed, known = model.expected(fitted.counts)
     given = guessed + known

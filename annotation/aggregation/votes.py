@@ -101,6 +101,7 @@ class VotePatterns:
         option: Option of each cell, as its place among the used options.
         raters: Number of raters, whether they voted or not.
         options: Number of used options.
+        values: How many of them, the first ones, are values; the others are kinds of no answer.
     """
 
     cells: csr_array
@@ -110,6 +111,7 @@ class VotePatterns:
     option: Ints
     raters: int
     options: int
+    values: int
 
     @classmethod
     def of(cls, votes: Votes) -> VotePatterns:
@@ -125,12 +127,24 @@ class VotePatterns:
         filled = rows != MISSING
         start = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
         matrix = csr_array((np.ones(int(start[-1])), rows[filled], start), shape=(len(rows), len(names)))
-        return cls(matrix, items, of_item, names // options, names % options, votes.raters, options)
+        values = int((votes.used < votes.values).sum())
+        return cls(matrix, items, of_item, names // options, names % options, votes.raters, options, values)
 
     @cached_property
     def by_cell(self) -> csr_array:
         """How often each cell stands in each pattern, cells x patterns."""
         return self.cells.T.tocsr()
+
+    @cached_property
+    def impossible(self) -> NDArray[np.bool_]:
+        """Which kinds of no answer nobody gave to the items of each pattern, patterns x kinds used.
+
+        A value can be true although all raters miss it. Whether it can be told is what raters say of
+        themselves: where nobody said that they cannot, it is not true that one cannot.
+        """
+        kinds = np.eye(self.options, dtype=np.float64)[self.option, self.values :]
+        said: NDArray[np.bool_] = self.cells @ kinds == 0
+        return said
 
     def of_items(self, rows: Floats, options: Ints, size: int) -> Floats:
         """Numbers of patterns and used options, spread to items and all options; 0 elsewhere."""

@@ -7,10 +7,12 @@ import stat
 
 import pytest
 
-from annotation import adjudication, roster
-from annotation.adjudication import answers_html, pull_decisions, push_disagreements
+from annotation import adjudication, roster, server
+from annotation.adjudication import pull_decisions, push_disagreements
+from annotation.adjudication_page import answers_html
 from annotation.aggregation.project import decide_project
 from annotation.agreement.report import measure_project
+from annotation.client import Client
 from annotation.pulled_table import TABLE
 from annotation.pulling import pull
 from annotation.pushing import push
@@ -21,7 +23,7 @@ from schemas import project as folder
 from schemas.project import Project
 from schemas.records import Condition
 from schemas.tables import read_table
-from tests.annotation.served import RATERS, results, serving, small_project, submit
+from tests.annotation.served import PEOPLE, RATERS, neighbour, results, serving, small_project, submit
 
 PLAN = Plan("main", k=3, condition=Condition.TEXT, seed=2)
 VALUES = ("negative", "neutral", "positive")
@@ -160,6 +162,74 @@ def test_the_whole_way_from_disagreement_to_decision(rated):
     told.clear()
     assert pull_decisions(project, tell=told.append).decided == len(wide) - 2
     assert not any("deleted" in line for line in told)
+
+
+def test_deleted_decisions_decide_no_longer_and_adjudicators_come_and_go(rated, tmp_path):
+    """A deletion withdraws what was decided, where the task stands; that somebody leaves does not."""
+    served = neighbour(rated, tmp_path / "p", dialogues=5)
+    project = served.project
+    made = set_up(project, PLAN).round
+    push(project)
+    for key in RATERS:
+        served.annotate(made, key, opinion(key))
+    pull(project)
+    invited = project.path(roster.INVITATIONS).read_text("utf-8")
+    people = PEOPLE.replace(
+        "judge: {name: Judy Hall, role: adjudicator}", "jo: {name: Jo, role: adjudicator}"
+    )
+    roster.write_private(project.path(roster.ROSTER), people)
+    ties = ids_of(project, {1})
+    first = push_disagreements(project, condition=Condition.TEXT).new
+    assert sum(first.values()) == len(ties)
+    assert project.path(roster.INVITATIONS).read_text("utf-8").startswith(invited), (
+        "nobody's password is lost"
+    )
+    jo = served.pseudonym("jo")
+    number = json.loads(project.path(adjudication.STATE).read_text())["projects"][jo]
+    tasks = served.client.tasks(number)
+    with served.log_in("jo") as web:
+        given = [
+            submit(web, number, task["id"], {"sentiment": "positive", "sarcasm": "none"})
+            for task in tasks[:3]
+        ]
+    assert pull_decisions(project).decided == 3
+    table = project.path(adjudication.TABLE).read_bytes()
+
+    # A decision that was deleted, and one whose task was.
+    served.client.sdk.annotations.delete(given[0]["id"])
+    served.client.delete_task(tasks[1]["id"])
+    found = pull_decisions(project)
+    assert (found.decided, found.waiting, found.withdrawn, found.wrote) == (2, len(ties) - 2, 1, True)
+    status = {
+        row["utterance_id"]: row["status"] for row in read_table(project.path(adjudication.TABLE)).to_pylist()
+    }
+    names = [task["data"]["utterance_id"] for task in tasks]
+    assert status == {names[0]: "superseded", names[1]: "submitted", names[2]: "submitted"}
+    again = pull_decisions(project)
+    assert (again.withdrawn, again.wrote) == (0, False)
+    labels = {row["utterance_id"]: row for row in decide_project(project).labels.to_pylist()}
+    assert labels[names[0]]["decided_by"] != jo
+    assert labels[names[2]]["decided_by"] == jo
+    with served.log_in("jo") as web:
+        submit(web, number, tasks[0]["id"], {"sentiment": "negative", "sarcasm": "none"})
+    assert pull_decisions(project).decided == 3
+
+    # Jo leaves: the decisions stay, what is undecided goes to somebody else.
+    roster.write_private(project.path(roster.ROSTER), PEOPLE)
+    sent = push_disagreements(project, condition=Condition.TEXT)
+    assert sent.new == {served.pseudonym("judge"): len(ties) - 3}
+    assert pull_decisions(project).decided == 3
+    # A table of another moment than what was pulled, as after a restored backup, is made again.
+    now = project.path(adjudication.TABLE).read_bytes()
+    project.path(adjudication.TABLE).write_bytes(table)
+    assert not pull_decisions(project).wrote
+    assert project.path(adjudication.TABLE).read_bytes() == now
+
+    # Numbers of another server's projects mean something else.
+    other = Client(served.url, server.read_credentials(project).token)
+    for command in (pull_decisions, push_disagreements):
+        with pytest.raises(InputError, match="are on another server"):
+            command(project, client=other)
 
 
 def test_a_roster_without_adjudicator(tmp_path):

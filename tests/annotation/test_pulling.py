@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +31,7 @@ class StandIn:
         date: The server's time.
         tasks_of: The tasks of each project, as an export gives them.
         asked: What was asked for, in order: project, and how many tasks were exported.
+        page: How many tasks one answer holds.
     """
 
     name = url = "stand-in"
@@ -38,6 +40,7 @@ class StandIn:
         self.date = NOON
         self.tasks_of = {}
         self.asked = []
+        self.page = 1000
 
     def project(self, number):
         tasks = self.tasks_of[number]
@@ -54,10 +57,12 @@ class StandIn:
     def tasks(self, number, since):
         return [task for task in self.tasks_of[number] if datetime.fromisoformat(task["updated_at"]) > since]
 
-    def export(self, number, tasks=None):
+    def pages(self, number, tasks=None):
         found = [task for task in self.tasks_of[number] if tasks is None or task["id"] in tasks]
-        self.asked.append((number, len(found)))
-        return deepcopy(found)
+        for first in range(0, len(found), self.page):
+            some = found[first : first + self.page]
+            self.asked.append((number, len(some)))
+            yield deepcopy(some)
 
     def answer(self, task, sentiment):
         """Submit an answer now, or change the one that stands."""
@@ -148,19 +153,21 @@ def test_what_was_changed_recently_is_forgotten_when_it_is_old(project, server):
     assert list(pulled.read_index(project).recent["pilot|r1"]) == [str(server.tasks_of[1][0]["id"])]
 
 
-def test_no_more_than_one_project_is_fetched_ahead(project, server, monkeypatch):
+def test_no_more_than_one_page_is_fetched_ahead(project, server, monkeypatch):
     """Exports are large: while one is read, the next may arrive, and no third."""
-    ahead = []
+    server.page, ahead, done = 3, [], []
     read = Reader.read
 
     def noted(self, one):
-        ahead.append(len(server.asked) - int(one["owner"][1:]))
+        done.append(one)
+        asked = [number for number, tasks in server.asked for _ in range(tasks)]
+        ahead.append((len(asked) - len(done)) // server.page)
         read(self, one)
 
     monkeypatch.setattr(Reader, "read", noted)
-    pull(project, client=server)
+    assert pull(project, client=server).new == sum(map(len, server.tasks_of.values()))
     assert set(ahead) <= {0, 1}
-    assert ahead[-1] == 0
+    assert len(server.asked) > 3 * len(server.tasks_of)
 
 
 def test_the_table_from_the_journal_equals_the_one_that_was_written_as_it_came(project, server):
@@ -178,6 +185,46 @@ def test_the_table_from_the_journal_equals_the_one_that_was_written_as_it_came(p
     assert (found.new, found.wrote) == (0, True)
     assert project.path(TABLE).read_bytes() == table
     assert pulled.read_index(project) == index
+
+
+def test_a_table_of_another_moment_than_the_journal_is_made_again(project, server):
+    """One of the two was restored from a backup: of ``private/``, or of the rest."""
+    pull(project, client=server)
+    early = project.path(TABLE).read_bytes()
+    private = project.path(pulled.FOLDER)
+    shutil.copytree(private, project.path("then"))
+    server.date = NOON + timedelta(minutes=1)
+    server.answer(server.tasks_of[1][0], "negative")
+    pull(project, client=server)
+    late = project.path(TABLE).read_bytes()
+    # The table goes back, the journal stays.
+    project.path(TABLE).write_bytes(early)
+    found = pull(project, client=server)
+    assert (found.new, found.wrote, found.aside) == (0, True, None)
+    assert project.path(TABLE).read_bytes() == late
+    # The journal goes back, the table stays; so does the server.
+    shutil.rmtree(private)
+    shutil.copytree(project.path("then"), private)
+    server.tasks_of[1][0] = deepcopy(server.tasks_of[1][0])
+    server.date = NOON
+    server.answer(server.tasks_of[1][0], "positive")
+    found = pull(project, client=server)
+    assert project.path(TABLE).read_bytes() == early
+    assert project.path(found.aside).read_bytes() == late
+    assert not pull(project, client=server).wrote
+
+
+def test_a_backup_of_before_the_first_pull(project, server):
+    tasks = [deepcopy(task) for task in server.tasks_of[1]]
+    pull(project, client=server)
+    shutil.rmtree(project.path(pulled.FOLDER))
+    for number in server.tasks_of:
+        for task in server.tasks_of[number]:
+            task["annotations"].clear()
+    found = pull(project, client=server)
+    assert (found.rows, found.wrote) == (0, True)
+    assert read_table(project.path(found.aside)).num_rows == 3 * len(tasks)
+    assert not pull(project, client=server).wrote
 
 
 def test_how_fast_an_annotation_was_is_said_of_its_latest_version(project, server):

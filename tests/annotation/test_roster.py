@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from annotation import roster
-from annotation.roster import Accounts, Role, enrol, invitations, parse_roster, publish_raters
+from annotation.roster import Accounts, Role, enrol, parse_roster, publish_raters
 from schemas import InputError
 from schemas import project as folder
 from schemas.project import Project
@@ -131,7 +131,7 @@ def test_private_files_are_readable_by_their_owner_alone(project):
     people = roster.read_roster(project)
     enrol(people, accounts, SERVER)
     roster.write_accounts(project, accounts)
-    roster.write_private(project.path(roster.INVITATIONS), invitations(people, accounts, SERVER, SERVER))
+    roster.invite(project, people, accounts, SERVER, SERVER)
     for name in (roster.ROSTER, roster.ACCOUNTS, roster.INVITATIONS):
         assert stat.S_IMODE(project.path(name).stat().st_mode) == 0o600
     text = project.path(roster.INVITATIONS).read_text("utf-8")

@@ -1,0 +1,116 @@
+"""Rounds after the first: richer conditions wait for poorer ones, remade projects, newcomers' invitations."""
+
+from __future__ import annotations
+
+import pytest
+
+from annotation import roster
+from annotation.pulling import pull
+from annotation.pushing import push
+from annotation.sheet import Design
+from annotation.workflow import Plan, set_up
+from annotation.workflow_text import push_lines
+from schemas import InputError
+from schemas import project as folder
+from schemas.project import Project
+from schemas.records import Condition, Context
+from tests.annotation.served import PEOPLE, RATERS, neighbour, serving, small_project, submit
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A running server whose own project is of no account: every test brings its own."""
+    with serving(small_project(tmp_path_factory.mktemp("rounds") / "p", dialogues=2)) as served:
+        yield served
+
+
+def answer(data):
+    return {"sentiment": "positive", "sarcasm": "none"}
+
+
+def test_a_richer_condition_waits_dialogue_by_dialogue_for_the_poorer_one(host, tmp_path):
+    """What is set up later may show more; it reaches a rater when the rest is done, not before."""
+    served = neighbour(host, tmp_path / "p", dialogues=4)
+    project = served.project
+    text = set_up(project, Plan("text", k=3, condition=Condition.TEXT)).round
+    further = Plan("whole", k=3, condition=Condition.TEXT, context=Context.FULL, design=Design.DIALOGUE)
+    whole = set_up(project, further).round
+    ann = served.pseudonym("ann")
+    number = whole.projects[ann]
+    found = {(one.round, one.rater): one for one in push(project)}
+    assert all(one.later == 4 and not one.new for (name, _), one in found.items() if name == "whole")
+    assert served.client.project(number)["task_number"] == 0
+    assert any("wait until this rater has done" in line for line in push_lines(list(found.values())))
+
+    # A push that names the richer round alone does not get round it, nor do answers of others.
+    assert {one.new for one in push(project, "whole")} == {0}
+    served.annotate(text, "bo", answer)
+    pull(project)
+    of: dict[str, list[dict[str, object]]] = {}
+    for task in served.client.tasks(text.projects[ann]):
+        of.setdefault(task["data"]["dialogue_id"], []).append(task)
+    (first, tasks), (_, part) = [one for one in of.items() if len(one[1]) > 1][:2]
+    with served.log_in("ann") as web:
+        for place, task in enumerate(tasks):
+            submit(web, text.projects[ann], task["id"], answer(task["data"]), skip=place == 0)
+        submit(web, text.projects[ann], part[0]["id"], answer(part[0]["data"]))
+    pull(project)
+    found = {one.rater: one for one in push(project, "whole")}
+    assert (found[ann].new, found[ann].later) == (1, 3)
+    assert [one["data"]["dialogue_id"] for one in served.client.tasks(number)] == [first]
+    assert (found[served.pseudonym("bo")].new, found[served.pseudonym("bo")].later) == (4, 0)
+    assert found[served.pseudonym("cy")].new == 0
+    assert {one.new for one in push(project)} == {0}
+
+
+def test_a_project_is_made_again_though_the_schema_was_edited(host, tmp_path):
+    """The round asks on what it asked; what changed is a new round's, and the lead is told."""
+    served = neighbour(host, tmp_path / "p", dialogues=3)
+    project = served.project
+    plan = Plan("pilot", k=2, condition=Condition.TEXT)
+    made = set_up(project, plan).round
+    config = served.client.project(served.number(made, "ann"))["label_config"]
+    text = project.path(folder.SCHEMA).read_text("utf-8").replace("version: 1.0.0", "version: 1.1.0")
+    text = text.replace("title: {en: Sarcasm, zh: 讽刺}\n", "title: {en: Irony, zh: 反讽}\n")
+    project.path(folder.SCHEMA).write_text(text, "utf-8")
+    project = served.project = Project(project.root)
+    served.client.sdk.projects.delete(served.number(made, "ann"))
+    found = set_up(project, plan)
+    assert found.made == [served.pseudonym("ann")]
+    assert found.round.projects != made.projects
+    assert (found.round.schema_version, found.round.fields) == ("1.0.0", made.fields)
+    assert served.client.project(served.number(found.round, "ann"))["label_config"] == config
+    assert any("schema.yaml has changed since round 'pilot'" in one for one in found.notices)
+    # A round of changed fields is known again as well.
+    changed = Plan("revised", condition=Condition.TEXT, again="pilot", changed=True)
+    revised = set_up(project, changed).round
+    project.path(folder.SCHEMA).write_text(text.replace("1.1.0", "1.2.0"), "utf-8")
+    project = Project(project.root)
+    assert set_up(project, changed).round == revised
+    with pytest.raises(InputError, match="was set up with another condition"):
+        set_up(project, Plan("pilot", k=2))
+
+
+def test_invitations_that_were_not_handed_over_stay(host, tmp_path):
+    """Newcomers are added; nobody is written twice, and a deleted file is not refilled."""
+    served = neighbour(host, tmp_path / "p", dialogues=8)
+    project, path = served.project, served.project.path(roster.INVITATIONS)
+    set_up(project, Plan("pilot", k=3, condition=Condition.TEXT))
+    first = path.read_text("utf-8")
+    passwords = {
+        key: one.password for key, one in roster.read_accounts(project).on(served.client.name).items()
+    }
+    assert all(first.count(one) == 1 for one in passwords.values())
+    roster.write_private(project.path(roster.ROSTER), f"{PEOPLE}  di: {{name: Di Roe}}\n")
+    set_up(project, Plan("more", k=3, condition=Condition.TEXT))
+    second = path.read_text("utf-8")
+    assert second.startswith(first)
+    new = roster.read_accounts(project).on(served.client.name)["di"].password
+    assert second.count(new) == 1
+    path.unlink()
+    roster.write_private(project.path(roster.ROSTER), f"{PEOPLE}  di: {{name: Di}}\n  eb: {{name: Eb Roe}}\n")
+    set_up(project, Plan("most", k=3, condition=Condition.TEXT))
+    third = path.read_text("utf-8")
+    assert "Eb Roe" in third
+    assert not any(one in third for one in (*passwords.values(), new))
+    assert set(RATERS) < passwords.keys()
