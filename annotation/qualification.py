@@ -277,7 +277,7 @@ def still_to_train(project: Project, raters: Sequence[str], threshold: Mapping[s
 
 def fields_with_threshold(project: Project) -> list[str]:
     """Return the fields that need qualification, in schema order: of rounds set up or in ``corpus.yaml``."""
-    thresholds = [one.threshold for one in read_rounds(project)]
+    thresholds: list[Mapping[str, float]] = [one.threshold for one in read_rounds(project)]
     thresholds += [one.threshold for one in project.settings.rounds.values()]
     named = {name for one in thresholds for name in one}
     return [name for name in project.schema.by_name if name in named]

@@ -1,9 +1,10 @@
 """Deciding labels, beside crowd-kit: time, and how close methods come to a known answer.
 
 Prints our time, the peer's, the ratio and the limit that the project set itself; then the share of right
-labels of simulated raters and how far their probabilities can be believed, and the correlation with gold of
-every method on Snow et al. 2008 (if ``--data`` holds it). One thread throughout. crowd-kit comes from the
-current environment (the dev extra installs it).
+labels of simulated raters, by method and beside a majority on panels of many kinds, how far their
+probabilities can be believed, and the correlation with gold of every method on Snow et al. 2008 (if
+``--data`` holds it). One thread throughout. crowd-kit comes from the current environment (the dev extra
+installs it).
 """
 
 from __future__ import annotations
@@ -179,6 +180,86 @@ def recovery(items: int) -> None:
     console.print(table)
 
 
+WORLDS = {
+    "alike: all are right in 70%": lambda _, size: coin(0.7, size),
+    "of unlike skill: 40% to 95%": lambda random, size: coin(random.uniform(0.4, 0.95), size),
+    "with confusions of their own": lambda random, size: np.array(
+        [
+            random.dirichlet(0.5 + 1.5 * size * random.uniform(0.3, 1) * (np.arange(size) == true))
+            for true in range(size)
+        ]
+    ),
+    "two fifths do not look": lambda random, size: (
+        coin(0.8, size) if random.random() < 0.6 else np.tile(random.dirichlet(np.ones(size)), (size, 1))
+    ),
+}
+"""How the raters of a simulated panel answer: a confusion matrix of a rater, options x options."""
+PANELS = (3, 5, 10)
+
+
+def coin(right: float, size: int) -> Floats:
+    """The matrix of a rater who is right with one probability, and wrong in any way equally often."""
+    matrix = np.full((size, size), (1 - right) / (size - 1))
+    np.fill_diagonal(matrix, right)
+    return matrix
+
+
+def panel(
+    random: np.random.Generator, world: str, items: int, raters: int, often: Floats
+) -> tuple[Votes, Ints]:
+    """Votes of a panel of raters on items whose options are as frequent as ``often`` says, and the truth."""
+    size = len(often)
+    truth = random.choice(size, items, p=often)
+    matrices = np.stack([WORLDS[world](random, size) for _ in range(raters)])
+    item, rater = np.repeat(np.arange(items), raters), np.tile(np.arange(raters), items)
+    below = matrices.cumsum(axis=2)[rater, truth[item]] < random.random(len(item))[:, None]
+    return Votes(item, rater, np.minimum(below.sum(axis=1), size - 1), items, raters, size, size), truth
+
+
+def rightness(estimate: Estimate, truth: Ints) -> float:
+    """Share of right labels; of a tie, the share of its options that are right."""
+    best = estimate.probability >= estimate.probability.max(axis=1, keepdims=True) - 1e-9
+    return float((best[np.arange(len(truth)), truth] / best.sum(axis=1)).mean())
+
+
+def beside_majority(replicates: int) -> bool:
+    """Print how many more labels are right than by majority; say whether Dawid-Skene is nowhere below it.
+
+    Each cell is the mean over panels of 3, 5 and 10 raters and 2, 3 and 5 options, with its standard error.
+    """
+    sizes = (20, 50, 200, 1000)
+    table = Table(title="Right labels in 100 beyond those of majority: Dawid-Skene (as published)")
+    for head in ("raters", "options", *(f"{size:,} items" for size in sizes)):
+        table.add_column(head, justify="left" if head in ("raters", "options") else "right")
+    kept = True
+    for world in WORLDS:
+        for rare in (False, True):
+            cells = []
+            for items in sizes:
+                random = np.random.default_rng([items, rare])
+                gains = []
+                for raters in PANELS * max(replicates * 50 // items, 4):
+                    for size in (2, 3, 5):
+                        often = np.full(size, 0.15 / (size - 1) if rare else 1 / size)
+                        often[0] = 1 - often[1:].sum()
+                        votes, truth = panel(random, world, items, raters, often)
+                        by = [
+                            rightness(method(votes), truth)
+                            for method in (
+                                VOTING["majority"],
+                                dawid_skene,
+                                partial(dawid_skene, as_published=True),
+                            )
+                        ]
+                        gains.append(100 * (np.array(by[1:]) - by[0]))
+                mean, error = np.mean(gains, axis=0), np.std(gains, axis=0) / np.sqrt(len(gains))
+                kept &= bool(mean[0] > -2 * error[0] - 0.5)
+                cells.append(f"{mean[0]:+.1f} ± {error[0]:.1f} ({mean[1]:+.1f})")
+            table.add_row(world, "one in 85%" if rare else "as frequent", *cells)
+    console.print(table)
+    return kept
+
+
 def calibration_error(probability: Floats, truth: Ints) -> float:
     """Expected calibration error (Naeini et al. 2015): mean |confidence - share right| over 15 bins."""
     sure, right = probability.max(axis=1), probability.argmax(axis=1) == truth
@@ -196,7 +277,7 @@ def calibration(largest: int) -> None:
     schema = load_schema("affect")
     methods: dict[str, Callable[[Votes], Estimate]] = {
         "majority (vote shares)": VOTING["majority"],
-        "dawid_skene, posterior of the paper": partial(dawid_skene, held_out=False),
+        "dawid_skene, as published": partial(dawid_skene, as_published=True),
         "mace, options equally frequent (paper)": partial(mace, uniform=True),
         **{name: VOTING[name] for name in list(VOTING)[3:]},
     }
@@ -266,12 +347,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=100_000, help="items of the large panels")
     parser.add_argument("--data", type=Path, help="folder that holds Snow2008_affect")
+    parser.add_argument("--replicates", type=int, default=20, help="panels of 50 items of each kind")
     parser.add_argument("--no-peer", action="store_true", help="leave crowd-kit out")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # crowd-kit's, of pandas
     there = importlib.util.find_spec("crowdkit") is not None
     kept = speed(options.items, there and not options.no_peer)
     recovery(min(options.items, 4000))
+    kept &= beside_majority(options.replicates)
     calibration(min(options.items, 4000))
     if options.data is not None and (options.data / "Snow2008_affect").is_dir():
         kept &= snow(options.data / "Snow2008_affect")

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import gammaln
 
-from annotation.aggregation.dawid_skene import HELD_OUT_STEPS, TYPICAL, dawid_skene
+from annotation.aggregation.dawid_skene import HELD_OUT_STEPS, dawid_skene, held_out_posterior
 from annotation.aggregation.em import fit
 from annotation.aggregation.estimate import Estimate
 from annotation.aggregation.glad import Model, glad
@@ -20,6 +21,7 @@ from annotation.aggregation.majority import majority
 from annotation.aggregation.methods import VOTING
 from annotation.aggregation.one_coin_dawid_skene import one_coin_dawid_skene
 from annotation.aggregation.ordinal_dawid_skene import _Model, ordinal_dawid_skene
+from annotation.aggregation.shared_confusions import EVEN, WEIGHTS, Shared, likeliest_weight
 from annotation.aggregation.votes import Votes
 from annotation.aggregation.weighted_majority import weighted_majority
 
@@ -61,7 +63,7 @@ def test_dawid_skene_is_that_of_crowd_kit(
     ours: Callable[..., Estimate], theirs: str, raters: tuple[int, int]
 ) -> None:
     votes, _ = simulate(250, raters, 4, seed=3)
-    paper = {"held_out": False} if ours is dawid_skene else {}
+    paper = {"as_published": True} if ours is dawid_skene else {}
     found = ours(votes, iterations=12, tolerance=0, **paper)
     oracle = getattr(crowdkit, theirs)(n_iter=12, tol=-np.inf).fit(frame(votes))
     assert matrix(oracle.probas_) == pytest.approx(found.probability, abs=1e-8)
@@ -165,38 +167,113 @@ def test_glad_climbs_along_its_gradient() -> None:
         assert numeric == pytest.approx(slope[place], abs=1e-5)
 
 
-def judged_without_own_votes(votes: Votes, posterior: np.ndarray, steps: int) -> np.ndarray:
+def expected_counts(votes: Votes, posterior: np.ndarray) -> np.ndarray:
+    """Expected votes by hand: raters x true options x answers."""
+    counts = np.zeros((votes.raters, votes.options, votes.options))
+    np.add.at(counts.transpose(0, 2, 1), (votes.rater, votes.option), posterior[votes.item])
+    return counts
+
+
+def judged_without_own_votes(votes: Votes, posterior: np.ndarray, shared: Shared) -> np.ndarray:
     """`held_out_posterior` item by item: what is left of the votes is counted anew for every item."""
-    size = votes.options
-    for _ in range(steps):
-        typical = np.full((size, size), 1 / size)  # true option, answer
-        for item, option in zip(votes.item, votes.option, strict=True):
-            typical[:, option] += posterior[item]
-        typical /= typical.sum(axis=1, keepdims=True)
-        judged = np.zeros_like(posterior)
-        for one in range(votes.items):
-            others = votes.item != one
-            matrices = TYPICAL * np.repeat(typical[None], votes.raters, axis=0)
-            np.add.at(
-                matrices.transpose(0, 2, 1),
-                (votes.rater[others], votes.option[others]),
-                posterior[votes.item[others]],
-            )
-            matrices /= matrices.sum(axis=2, keepdims=True)
-            judged[one] = np.delete(posterior, one, axis=0).sum(axis=0) + 1
-            for rater, option in zip(votes.rater[~others], votes.option[~others], strict=True):
-                judged[one] *= matrices[rater, :, option]
-        posterior = judged / judged.sum(axis=1, keepdims=True)
-    return posterior
+    judged = np.zeros_like(posterior)
+    for one in range(votes.items):
+        others = votes.item != one
+        rest = Votes(
+            votes.item[others], votes.rater[others], votes.option[others],
+            votes.items, votes.raters, votes.options, votes.values,
+        )  # fmt: skip
+        matrices = expected_counts(rest, posterior) + shared.weight * shared.confusion.T
+        matrices /= matrices.sum(axis=2, keepdims=True)
+        judged[one] = np.delete(posterior, one, axis=0).sum(axis=0) + EVEN
+        for rater, option in zip(votes.rater[~others], votes.option[~others], strict=True):
+            judged[one] *= matrices[rater, :, option]
+    return judged / judged.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("raters", [PANEL, POOL])
 def test_items_are_judged_without_their_own_votes(raters: tuple[int, int]) -> None:
-    votes, _ = simulate(40, raters, 3, seed=5)
-    paper = dawid_skene(votes, held_out=False)
-    expected = judged_without_own_votes(votes, paper.probability, HELD_OUT_STEPS)
-    assert dawid_skene(votes).probability == pytest.approx(expected, abs=1e-9)
-    assert (dawid_skene(votes).raters["confusion"] == paper.raters["confusion"]).all()
+    votes, truth = simulate(40, raters, 3, seed=5)
+    patterns = votes.patterns
+    posterior = 0.8 * np.eye(3)[truth] + 0.2 / 3
+    by_pattern = np.zeros((len(patterns.items), 3))
+    by_pattern[patterns.of_item] = posterior
+    for _ in range(HELD_OUT_STEPS):
+        posterior = by_pattern[patterns.of_item]
+        cells = patterns.by_cell @ (patterns.items[:, None] * by_pattern)
+        expected = judged_without_own_votes(votes, posterior, Shared.of(patterns, cells))
+        by_pattern = np.zeros_like(by_pattern)
+        by_pattern[patterns.of_item] = expected
+    start = np.zeros_like(by_pattern)
+    start[patterns.of_item] = 0.8 * np.eye(3)[truth] + 0.2 / 3
+    assert held_out_posterior(patterns, start)[patterns.of_item] == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_is_shared_has_the_weight_that_the_data_say() -> None:
+    """Raters who are alike are given many votes of each other, raters who differ few."""
+    random = np.random.default_rng(3)
+    mean, grid = np.array([0.7, 0.2, 0.1]), np.geomspace(WEIGHTS[0], WEIGHTS[-1], 400)
+    for spread, low, high in ((4.0, 2.0, 8.0), (25.0, 15.0, 40.0), (1e6, 60.0, 64.0)):
+        rows = random.dirichlet(spread * mean, size=80)
+        counts = np.stack([random.multinomial(40, row) for row in rows]).astype(float)
+        cells, total = counts.reshape(-1, 1), counts.sum(axis=1, keepdims=True)
+        found = likeliest_weight(cells, np.tile(mean, 80)[:, None], total)
+        assert low < found <= high
+        fine = [
+            sum(
+                gammaln(row + one * mean).sum() - gammaln(one * mean).sum() - gammaln(row.sum() + one)
+                + gammaln(one) for row in counts
+            )
+            for one in grid
+        ]  # fmt: skip
+        assert np.log(found / grid[int(np.argmax(fine))]) == pytest.approx(0, abs=0.2)
+
+
+def test_dawid_skene_is_not_below_majority_with_few_items() -> None:
+    """Few items and rare options, where the published estimates lose many labels; ties are shared."""
+    lost = []
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        size, items, raters = int(random.integers(2, 6)), int(random.integers(20, 120)), 5
+        often = np.append(0.85, np.full(size - 1, 0.15 / (size - 1)))
+        truth = random.choice(size, items, p=often)
+        item, rater = np.repeat(np.arange(items), raters), np.tile(np.arange(raters), items)
+        known = random.random(items * raters) < random.uniform(0.4, 0.9, raters)[rater]
+        option = np.where(known, truth[item], random.integers(0, size, items * raters))
+        votes = Votes(item, rater, option, items, raters, size, size)
+        right = [
+            rightness(method(votes).probability, truth)
+            for method in (majority, dawid_skene, lambda votes: dawid_skene(votes, as_published=True))
+        ]
+        lost.append(np.array(right[1:]) - right[0])
+    gain, published = np.mean(lost, axis=0)
+    assert gain > 0.02
+    assert published < -0.02
+    assert np.mean([one for one, _ in lost]) > 4 * np.std([one for one, _ in lost]) / np.sqrt(30)
+
+
+def rightness(probability: np.ndarray, truth: np.ndarray) -> float:
+    """Share of right labels, ties shared."""
+    best = probability >= probability.max(axis=1, keepdims=True) - 1e-9
+    return float((best[np.arange(len(truth)), truth] / best.sum(axis=1)).mean())
+
+
+@pytest.mark.parametrize("method", [name for name in VOTING if VOTING[name] is not majority])
+@pytest.mark.parametrize("items", [30, 300])
+def test_cannot_tell_is_decided_only_where_somebody_said_so(method: str, items: int) -> None:
+    """A rater who says so half of the time explains votes of the others away, in free matrices."""
+    random = np.random.default_rng(items)
+    truth = random.integers(0, 2, items)
+    item, rater = np.repeat(np.arange(items), 4), np.tile(np.arange(4), items)
+    option = np.where(random.random(4 * items) < 0.6, truth[item], 1 - truth[item])
+    option[(rater == 3) & (random.random(4 * items) < 0.5)] = 2
+    option[(rater == 2) & (truth[item] == 1) & (random.random(4 * items) < 0.3)] = 2
+    votes = Votes(item, rater, option, items, 4, 3, 2)
+    found = VOTING[method](votes)
+    unsaid = votes.counts[:, 2] == 0
+    assert found.probability[unsaid, 2] == pytest.approx(0)
+    assert (found.choice[unsaid] != 2).all()
+    assert unsaid.sum() > items // 4
 
 
 def surprise(estimate: Estimate, truth: np.ndarray) -> float:
@@ -210,7 +287,7 @@ def test_posteriors_without_own_votes_are_less_sure_of_what_is_wrong(items: int)
     found = []
     for seed in range(5):
         votes, truth = simulate(items, PANEL, 3, seed=seed)
-        paper = surprise(dawid_skene(votes, held_out=False), truth)
+        paper = surprise(dawid_skene(votes, as_published=True), truth)
         found.append((paper, surprise(dawid_skene(votes), truth)))
     paper, held_out = np.mean(found, axis=0)
     assert held_out < paper * (0.6 if items <= 100 else 1.0)
