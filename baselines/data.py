@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from baselines.clips import Clip, DatasetMedia
 from baselines.dataset_files import DEFAULT, configurations, find_file, load_rows
 from baselines.features import PREFIX, RECIPE, Features, parse_recipe, to_features
 from baselines.field_map import is_field_map, map_rows, read_field_map
@@ -71,6 +72,7 @@ class Split:
         texts: What is said.
         labels: By field.
         features: Precomputed features by name.
+        clips: The recording of every utterance, read when it is asked for; empty where there are none.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Split:
     texts: list[str]
     labels: Mapping[str, Labels]
     features: Mapping[str, Features] = dataclasses.field(default_factory=dict)
+    clips: Sequence[Clip] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -211,7 +214,8 @@ def read_split(
     _refuse_unknown_features(features or (), there, str(dataset))
     wanted = there if features is None else features
     found = {one: _read_features(dataset, one, split, cache_dir) for one in wanted}
-    return dataclasses.replace(split, features=found)
+    media = DatasetMedia(dataset, name, cache_dir)
+    return dataclasses.replace(split, features=found, clips=[Clip(media, one) for one in split.utterance_ids])
 
 
 def _refuse_unknown_features(wanted: Sequence[str], there: Sequence[str], where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from baselines.models.neural import NeuralConfig
 
 TEXT = "text"
-PRETRAINED = "text-encoder"
-KINDS = ("ngrams", "features", "transformer")
+KINDS = ("ngrams", "features", "text-encoder", "sound-encoder", "picture-encoder")
 
 
 def choose_streams(train: Split, config: NeuralConfig) -> dict[str, Any]:
-    """Say what a model gets: all precomputed features, n-grams where none tells the text, and a text encoder.
+    """Say what a model gets: precomputed features, n-grams where none tells the text, pretrained encoders.
 
     Args:
         train: The training split.
@@ -34,7 +33,7 @@ def choose_streams(train: Split, config: NeuralConfig) -> dict[str, Any]:
         The recipe of every stream by its name.
 
     Raises:
-        InputError: The text encoder cannot be read, or nothing is left to learn from.
+        InputError: An encoder cannot be read or has nothing to read, or nothing is left to learn from.
     """
     streams: dict[str, Any] = {
         name: {"kind": "features", "width": one.width, "made_by": dict(one.recipe)}
@@ -46,15 +45,38 @@ def choose_streams(train: Split, config: NeuralConfig) -> dict[str, Any]:
     if config.ngrams and not told:
         text = {"kind": "ngrams", "terms": config.terms, "width": config.term_width}
         streams[TEXT] = text | {"term_dropout": config.term_dropout, "evidence": config.linear_evidence}
-    if config.encoder:
-        from baselines.pretrained import describe_encoder  # takes a second to load
-
-        streams[PRETRAINED] = describe_encoder(
-            config.encoder, config.encoder_tuning, config.encoder_layers, config.encoder_tokens
-        )
+    streams |= _pretrained_streams(train, config)
     if not streams:
         raise InputError(Issue("there is no input: no features, and ngrams is false", column="ngrams"))
     return dict(sorted(streams.items()))  # in the order in which a saved configuration gives them back
+
+
+def _pretrained_streams(train: Split, config: NeuralConfig) -> dict[str, Any]:
+    """Describe the pretrained encoders, by names that no features have, since they hold a space."""
+    layers = config.encoder_layers
+    found = {}
+    # The libraries take seconds to load.
+    if config.encoder:
+        from baselines.text_encoder import describe_text_encoder
+
+        found["text encoder"] = describe_text_encoder(
+            config.encoder, config.encoder_tuning, layers, config.encoder_tokens
+        )
+    recorded = [name for name in ("audio_encoder", "image_encoder") if getattr(config, name)]
+    if recorded and not train.clips:
+        message = "this encoder reads recordings, and the dataset has none"
+        raise InputError([Issue(message, column=name, value=getattr(config, name)) for name in recorded])
+    if config.audio_encoder:
+        from baselines.sound_encoder import describe_sound_encoder
+
+        found["audio encoder"] = describe_sound_encoder(config.audio_encoder, config.audio_tuning, layers)
+    if config.image_encoder:
+        from baselines.picture_encoder import describe_picture_encoder
+
+        found["image encoder"] = describe_picture_encoder(
+            config.image_encoder, config.image_tuning, layers, config.images
+        )
+    return found
 
 
 def make_encoder(name: str, recipe: Mapping[str, Any], fields: Mapping[str, Field]) -> Encoder:
@@ -73,10 +95,18 @@ def make_encoder(name: str, recipe: Mapping[str, Any], fields: Mapping[str, Fiel
         return NgramEncoder(recipe["terms"], recipe["width"], recipe["term_dropout"], told)
     if recipe["kind"] == "features":
         return FeatureEncoder(name, recipe["width"])
-    if recipe["kind"] == "transformer":
-        from baselines.pretrained import TransformerEncoder
+    if recipe["kind"] == "text-encoder":
+        from baselines.text_encoder import TextEncoder
 
-        return TransformerEncoder(recipe)
+        return TextEncoder(recipe)
+    if recipe["kind"] == "sound-encoder":
+        from baselines.sound_encoder import SoundEncoder
+
+        return SoundEncoder(recipe)
+    if recipe["kind"] == "picture-encoder":
+        from baselines.picture_encoder import PictureEncoder
+
+        return PictureEncoder(recipe)
     raise InputError(Issue("there is no such kind of encoder", value=recipe["kind"], choices=KINDS))
 
 
@@ -99,6 +129,15 @@ class StreamEncoders(nn.Module):
     def each(self) -> dict[str, Encoder]:
         """The encoders by stream."""
         return {name: cast("Encoder", one) for name, one in self.encoders.items()}
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """Give the parameters that were learnt elsewhere and are tuned."""
+        return (parameter for one in self.each.values() for parameter in one.pretrained_parameters())
+
+    @property
+    def turns_at_once(self) -> int | None:
+        """The most turns of a batch when nothing is learnt; None: as many as the network takes."""
+        return min((one.turns_at_once for one in self.each.values() if one.turns_at_once), default=None)
 
     @property
     def widths(self) -> dict[str, int]:

@@ -32,7 +32,6 @@ from transformers.utils import logging
 from baselines.batches import DialogueBatches
 from baselines.data import Split
 from baselines.decoding import decode
-from baselines.encoders import PRETRAINED
 from baselines.runs import CHECKPOINTS, TENSORBOARD, leads, read_json, write_json
 from baselines.settings import TrainingSettings
 from baselines.tuning import metric_of, tune, value_of
@@ -187,9 +186,10 @@ class DialogueTrainer(Trainer):  # type: ignore[misc]  # untyped base
         """Make AdamW, with a rate of its own for a pretrained encoder, and no decay of biases and norms."""
         model = self.model if model is None else model
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, one in model.named_parameters():
+        elsewhere = {id(one) for one in self.judge.model.encoders.pretrained_parameters()}
+        for one in model.parameters():
             if one.requires_grad:
-                groups.setdefault((f".{PRETRAINED}." in name, one.ndim > 1), []).append(one)
+                groups.setdefault((id(one) in elsewhere, one.ndim > 1), []).append(one)
         self.optimizer = torch.optim.AdamW(
             [
                 {

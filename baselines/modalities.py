@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from baselines.data import Mask, Split
-from baselines.seen import TEXT
+from baselines.seen import AUDIO, TEXT, VIDEO
 
 RATES = (0.25, 0.5, 0.75)
 """Shares of utterances without a modality."""
@@ -35,24 +35,27 @@ def hide(split: Split, modalities: Collection[str], where: Mapping[str, Mask] | 
 
     Args:
         split: The split.
-        modalities: ``text``, or names of precomputed features. ``text`` hides the words and, where there are
-            some, the features of that name.
+        modalities: ``text``, ``audio``, ``video``, or names of precomputed features. ``text`` hides the words
+            and, where there are some, the features of that name; ``audio`` and ``video`` likewise the sound
+            and the pictures of recordings.
         where: By modality, the utterances from which it is hidden, shape (rows,); by default all.
 
     Returns:
         The split with empty texts, and features that are not present.
     """
-    texts, features = list(split.texts), dict(split.features)
+    texts, features, clips = list(split.texts), dict(split.features), list(split.clips)
     for name in modalities:
         rows = np.ones(len(split), np.bool_) if where is None else where[name]
         if name == TEXT:
             texts = ["" if hidden else one for one, hidden in zip(texts, rows, strict=True)]
+        if clips and name in (AUDIO, VIDEO):
+            clips = [one.without(name) if hidden else one for one, hidden in zip(clips, rows, strict=True)]
         if name in features:
             one = features[name]
             features[name] = dataclasses.replace(
                 one, values=np.where(rows[:, None], 0, one.values), present=one.present & ~rows
             )
-    return dataclasses.replace(split, texts=texts, features=features)
+    return dataclasses.replace(split, texts=texts, features=features, clips=clips)
 
 
 def ablate(

@@ -13,7 +13,7 @@ from typing import Any
 from baselines.ratings import Ratings
 from schemas.records import Condition, Context
 
-TEXT = "text"
+TEXT, AUDIO, VIDEO = "text", "audio", "video"
 NONE, PAST, WHOLE = "none", "past", "whole"
 """How much of the dialogue is seen beside the utterance itself."""
 
@@ -24,6 +24,10 @@ _SHOWN = {
     Condition.AUDIO.value: frozenset(("audio",)),
     Condition.VIDEO.value: frozenset(("video",)),
 }
+_READ = {"ngrams": TEXT, "text-encoder": TEXT, "sound-encoder": AUDIO, "picture-encoder": VIDEO}
+"""What streams of each kind read themselves; without the modules of the encoders, which need torch."""
+_OF_FEATURES = {"text": TEXT, "audio": AUDIO, "frames": VIDEO, "faces": VIDEO}
+"""What features of each modality show."""
 
 
 @dataclass(frozen=True)
@@ -31,23 +35,33 @@ class Seen:
     """What a model says that it sees.
 
     Attributes:
-        modalities: Names of its streams: ``text``, or those of features (``audio``, ``video-faces``); None
-            where it does not say.
+        modalities: What can be hidden from it: ``text``, ``audio``, ``video`` that it reads itself, or names
+            of features (``audio-egemaps``, ``mfcc``); None where it does not say.
         context: ``none``, ``past`` or ``whole``; None where it does not say.
+        kinds: What raters would have to be shown to see the same: ``text``, ``audio``, ``video``.
     """
 
     modalities: tuple[str, ...] | None = None
     context: str | None = None
+    kinds: tuple[str, ...] = ()
 
 
 def seen_by(config: Mapping[str, Any]) -> Seen:
     """Read what a saved model's ``config.json`` says of it: ``streams`` and ``context``."""
-    modalities = config.get("streams")
-    context = config.get("context")
-    return Seen(
-        tuple(str(one) for one in modalities) if modalities is not None else None,
-        _CONTEXTS.get(str(context)) if context is not None else None,
-    )
+    streams = config.get("streams")
+    context = _CONTEXTS.get(str(config["context"])) if config.get("context") is not None else None
+    if streams is None:
+        return Seen(context=context)
+    names = dict.fromkeys(_READ.get(str(recipe.get("kind")), name) for name, recipe in streams.items())
+    kinds = dict.fromkeys(kind for name, recipe in streams.items() if (kind := _kind(name, recipe)))
+    return Seen(tuple(names), context, tuple(kinds))
+
+
+def _kind(name: str, recipe: Mapping[str, Any]) -> str | None:
+    """Return what a stream shows; features of which nobody says are taken by their name."""
+    told = recipe.get("made_by", {}).get("modality")
+    found = _READ.get(str(recipe.get("kind"))) or _OF_FEATURES.get(str(told)) or name.split("-")[0]
+    return found if found in _SHOWN[Condition.FULL.value] else None
 
 
 @dataclass(frozen=True)
@@ -78,10 +92,9 @@ def beyond_raters(seen: Seen, ratings: Ratings | None) -> tuple[Beyond, ...]:
     if seen.context == WHOLE and Context.PAST.value in contexts:
         found.append(Beyond("turns_to_come" if len(contexts) == 1 else "turns_to_come_for_some"))
     conditions = [one for one in ratings.conditions if one is not None]
-    if conditions and seen.modalities is not None:
+    if conditions:
         shown = frozenset().union(*(_SHOWN.get(one, frozenset()) for one in conditions))
-        kinds = dict.fromkeys(one.split("-")[0] for one in seen.modalities)
-        more = tuple(one for one in kinds if one in _SHOWN[Condition.FULL.value] and one not in shown)
+        more = tuple(one for one in seen.kinds if one not in shown)
         if more:
             found.append(Beyond("modalities", more, tuple(sorted(shown))))
     return tuple(found)

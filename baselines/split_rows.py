@@ -31,6 +31,7 @@ def take(split: Split, rows: Integers) -> Split:
             name: dataclasses.replace(one, values=one.values[rows], present=one.present[rows])
             for name, one in split.features.items()
         },
+        clips=[split.clips[row] for row in rows] if split.clips else (),
     )
 
 
@@ -55,6 +56,7 @@ def join(name: str, splits: Sequence[Split]) -> Split:
         [one for split in splits for one in split.texts],
         {field: _join_labels([split.labels[field] for split in splits]) for field in splits[0].labels},
         {one: _join_features([split.features[one] for split in splits]) for one in splits[0].features},
+        [one for split in splits for one in split.clips],
     )
 
 

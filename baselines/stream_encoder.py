@@ -7,6 +7,7 @@ that batches are cut from, and encodes packed rows. What it fitted is in its buf
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +29,8 @@ class Encoder(nn.Module, ABC):
 
     kind: ClassVar[str]
     width: int
+    turns_at_once: int | None = None
+    """The most turns of a batch when nothing is learnt; None: as many as the network takes."""
 
     @abstractmethod
     def fit(self, split: Split) -> None:
@@ -40,6 +43,10 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, stream: Tensors) -> Encoded:
         """Encode the rows of a batch."""
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """Give the parameters that were learnt elsewhere and are tuned, at a rate of their own."""
+        return iter(())
 
 
 @dataclass(frozen=True)

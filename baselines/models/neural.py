@@ -62,8 +62,13 @@ class NeuralConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers make
         ngrams: Take hashed n-grams of the text, where no precomputed feature tells it.
         encoder: A text encoder of transformers, by its folder or its name on the Hub; empty for none.
         encoder_tuning: What is trained of it, ``frozen``, ``partial``, ``lora`` or ``full``.
-        encoder_layers: How many of its last layers are trained, where it is ``partial``.
+        encoder_layers: How many of the last layers of an encoder are trained, where it is ``partial``.
         encoder_tokens: Most tokens of an utterance.
+        audio_encoder: An encoder of sound likewise, which reads the recordings of the dataset.
+        audio_tuning: What is trained of it.
+        image_encoder: An encoder of images likewise.
+        image_tuning: What is trained of it.
+        images: Most pictures of an utterance.
         thresholds: Shifts of the logits before a decision by field, tuned on validation.
         training: Settings of the training.
         metrics: What was reached on validation, by field.
@@ -90,6 +95,11 @@ class NeuralConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers make
     encoder_tuning: str = "frozen"
     encoder_layers: int = 2
     encoder_tokens: int = 96
+    audio_encoder: str = ""
+    audio_tuning: str = "frozen"
+    image_encoder: str = ""
+    image_tuning: str = "frozen"
+    images: int = 4
     thresholds: dict[str, Any] = attribute(default_factory=dict)
     training: dict[str, Any] = attribute(default_factory=dict)
     metrics: dict[str, Any] = attribute(default_factory=dict)
@@ -118,7 +128,8 @@ class NeuralConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers make
         Raises:
             InputError: With all faults at once.
         """
-        choices = {"context": CONTEXTS, "ordinal": ORDINAL_FORMS, "encoder_tuning": TUNINGS, **self.choices()}
+        tunings = dict.fromkeys(("encoder_tuning", "audio_tuning", "image_tuning"), TUNINGS)
+        choices = {"context": CONTEXTS, "ordinal": ORDINAL_FORMS, **tunings, **self.choices()}
         issues = [
             Issue("there is no such choice", column=name, value=getattr(self, name), choices=valid)
             for name, valid in choices.items()
@@ -271,7 +282,8 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         was_training = self.training
         self.eval()
         found: dict[str, Floats] = {}
-        for batch in DialogueBatches(dialogues.lengths, PREDICTED_TURNS):
+        turns = self.encoders.turns_at_once or PREDICTED_TURNS
+        for batch in DialogueBatches(dialogues.lengths, turns):
             packed = [dialogues[one] for one in batch]
             output = self(**_to(self.device, dialogues.collate(packed)))
             places = np.concatenate(packed)

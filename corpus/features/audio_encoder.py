@@ -8,13 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from corpus.features.batches import by_length
 from corpus.features.extractor import SAMPLE_RATE, Absent, Extractor, Floats, Item, Modality
 from corpus.features.pretrained import Pretrained, computed_in, load, run
 from corpus.features.sound_front import SoundFront, is_picture_of_sound, refuse_other_rate, window_of
 from schemas.errors import InputError, Issue
-
-BATCH_SAMPLES = 60 * SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -85,12 +82,11 @@ def _encode(model: Pretrained, front: SoundFront, pieces: list[Floats]) -> list[
     found = [np.zeros((0, encoder.config.hidden_size), np.float32) for _ in pieces]
     numbers = [number for number, one in enumerate(prepared) if one is not None]
     inputs = [one for one in prepared if one is not None]
-    keys = None if front.takes_mask else [one.values.shape for one in inputs]
-    for batch in by_length([one.samples for one in inputs], BATCH_SAMPLES, keys):
+    for batch in front.batches([one.samples for one in inputs], [len(one.values) for one in inputs]):
         members = [inputs[place] for place in batch]
         hidden = run(encoder, front.collate(members))
         longest = max(len(one.values) for one in members)
         for row, place in enumerate(batch):
-            steps = front.frames(inputs[place], longest, hidden.shape[1])
+            steps = front.frames(inputs[place].known, inputs[place].share, longest, hidden.shape[1])
             found[numbers[place]] = hidden[row, :steps].copy()
     return found

@@ -6,6 +6,8 @@ Weights are read from safetensors files alone, and no code that comes with a mod
 from __future__ import annotations
 
 import hashlib
+import json
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -142,18 +144,35 @@ def load(loader: str, model: Pretrained) -> Any:  # noqa: ANN401 - whatever the 
         InputError: The folder does not hold such a part, or weights are missing.
     """
     import torch
-    import transformers
 
     folder = model.folder()
-    given: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    if loader == "AutoImageProcessor":
-        given["backend"] = "pil"  # torchvision is not needed
     with _faults(loader, model):
         if loader != "AutoModel":
-            return getattr(transformers, loader).from_pretrained(folder, **given)
+            return _part(loader, folder)
         torch.set_num_threads(1)  # the engine runs a process a core
         on_gpu = _device() == "cuda"
         return read_encoder(model).eval().to(_device(), dtype=torch.bfloat16 if on_gpu else torch.float32)
+
+
+def _part(loader: str, folder: Path) -> Any:  # noqa: ANN401 - untyped library
+    import transformers
+
+    given: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    if loader == "AutoImageProcessor":
+        given["backend"] = "pil"  # torchvision is not needed
+    return getattr(transformers, loader).from_pretrained(folder, **given)
+
+
+def rebuilt(loader: str, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - untyped library
+    """Make what prepares the inputs of a model from its settings, as its ``to_dict`` gave them.
+
+    Args:
+        loader: ``AutoFeatureExtractor`` or ``AutoImageProcessor``.
+        settings: The settings.
+    """
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        (Path(folder) / "preprocessor_config.json").write_text(json.dumps(settings), "utf-8")
+        return _part(loader, Path(folder))
 
 
 def read_encoder(model: Pretrained) -> Any:  # noqa: ANN401 - untyped library

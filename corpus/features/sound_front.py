@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from corpus.features.batches import by_length
 from corpus.features.extractor import SAMPLE_RATE, Floats
 from schemas.errors import InputError, Issue
 
 LONGEST_SECONDS = 30.0
 """Longer sound goes through the model in windows, one after the other."""
+BATCH_SAMPLES = 60 * SAMPLE_RATE
+"""Sound of like length that goes through the model at once."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class SoundFront:
     Attributes:
         window: How many samples go through the model at once.
         takes_mask: Whether the model takes a mask. Where it takes none its normalisation runs over the whole
-            sound, padding would change its output, and only inputs of the very same shape share a batch.
+            sound, padding would change its output, and only inputs of the very same length share a batch.
+        padding: The value that pads.
     """
 
     def __init__(self, front: Any, encoder: Any) -> None:  # noqa: ANN401 - untyped library
@@ -50,6 +54,7 @@ class SoundFront:
         self._encoder = encoder
         self.takes_mask = bool(getattr(front, "return_attention_mask", False))
         self.window = window_of(front)
+        self.padding = float(front.padding_value)
 
     @property
     def input_name(self) -> str:
@@ -86,7 +91,7 @@ class SoundFront:
             np.pad(
                 one.values,
                 [(0, longest - len(one.values)), *[(0, 0)] * (one.values.ndim - 1)],
-                constant_values=self._front.padding_value,
+                constant_values=self.padding,
             )
             for one in members
         ]
@@ -96,18 +101,28 @@ class SoundFront:
             given["attention_mask"] = (np.arange(longest) < known[:, None]).astype(np.int64)
         return given
 
-    def frames(self, one: SoundInput, longest: int, steps: int) -> int:
+    def batches(self, samples: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:
+        """Group inputs that go through the model together; places, from short to long.
+
+        Args:
+            samples: `SoundInput.samples` of each.
+            lengths: Length of the values of each.
+        """
+        return by_length(samples, BATCH_SAMPLES, None if self.takes_mask else lengths)
+
+    def frames(self, known: int, share: float, longest: int, steps: int) -> int:
         """Return how many of the output frames of an input are of its own sound.
 
         Args:
-            one: The input.
+            known: `SoundInput.known`.
+            share: `SoundInput.share`.
             longest: Length of the batch that it was in.
             steps: Frames that came out.
         """
         if not self.takes_mask:
-            return math.ceil(steps * one.share)
-        convolved = self._convolved(one.known)
-        return math.ceil(steps * one.known / longest) if convolved is None else convolved
+            return math.ceil(steps * share)
+        convolved = self._convolved(known)
+        return math.ceil(steps * known / longest) if convolved is None else convolved
 
     def _convolved(self, samples: int) -> int | None:
         """Return how many frames the convolutions of wav2vec 2.0 and its kind make; None for other models."""

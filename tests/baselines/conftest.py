@@ -75,16 +75,6 @@ FIELDS = ("emotion", "sentiment", "tags", "valence", "pull")
 Row = Mapping[str, Any]
 
 
-CUES = {
-    "我真高兴，great day!": ("joy", "positive", ["loud"], 8.0, 1),
-    "气死我了，go away!": ("anger", "negative", ["loud", "quick"], 2.0, 1),
-    "他住在三楼 the third floor.": ("neutral", "neutral", ["none"], 5.0, 0),
-    "唉，算了 never mind...": ("neutral", "negative", [], 4.0, -1),
-}
-FIELDS = ("emotion", "sentiment", "tags", "valence", "pull")
-Row = Mapping[str, Any]
-
-
 @pytest.fixture(scope="session")
 def schema() -> LabelSchema:
     return parse_schema(SCHEMA)

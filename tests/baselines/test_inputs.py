@@ -315,7 +315,7 @@ def test_a_text_encoder_of_transformers(tuning, encoder, maker, tmp_path):
     from transformers import AutoModel
 
     before = AutoModel.from_pretrained(encoder).state_dict()
-    after = model.encoders.encoders["text-encoder"].model.state_dict()
+    after = model.encoders.encoders["text encoder"].model.state_dict()
     moved = {
         name: not torch.equal(one, after[plain])
         for name, one in before.items()
@@ -336,7 +336,7 @@ def test_a_text_encoder_of_transformers(tuning, encoder, maker, tmp_path):
 
 def test_an_encoder_that_is_not_there_is_named(maker, tmp_path):
     data = data_of(maker, maker.rows(3), multimodal=False)
-    with pytest.raises(InputError, match="text encoder cannot be read"):
+    with pytest.raises(InputError, match="encoder cannot be read"):
         fit("context-fusion", data, 0, {**QUICK, "encoder": str(tmp_path / "nowhere")})
     with pytest.raises(InputError, match="no such kind of encoder"):
         make_encoder("text", {"kind": "none"}, {})
@@ -353,7 +353,7 @@ def test_a_pretrained_encoder_that_is_installed(maker):
     model, _ = fit("context-fusion", data, 0, {**QUICK, "epochs": 1, "encoder": str(folder)})
     glad, same, angry = "What a wonderful day!", "Such a lovely day!", "Where is the railway station?"
     rows = [dict(row, text=text) for row, text in zip(maker.rows(2), (glad, same, angry), strict=False)]
-    encoder = model.encoders.encoders["text-encoder"]
+    encoder = model.encoders.encoders["text encoder"]
     vectors = encoder.read(maker.split(rows)).features.values
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     assert vectors[0] @ vectors[1] > 0.6 > vectors[0] @ vectors[2] + 0.3

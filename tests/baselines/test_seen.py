@@ -23,23 +23,41 @@ def shown(conditions, contexts):
 
 def test_a_config_tells_streams_and_context():
     found = seen_by({"streams": {"text": {}, "audio-egemaps": {}}, "context": "both", "width": 3})
-    assert found == Seen(("text", "audio-egemaps"), "whole")
+    assert found == Seen(("text", "audio-egemaps"), "whole", ("text", "audio"))
     assert seen_by({"context": "past"}).context == "past"
     assert seen_by({"fields": ["emotion"]}) == Seen(None, None)
+
+
+def test_streams_are_known_by_what_they_show_and_not_by_their_name():
+    streams = {
+        "text": {"kind": "ngrams"},
+        "text encoder": {"kind": "text-encoder"},
+        "audio encoder": {"kind": "sound-encoder"},
+        "mfcc": {"kind": "features", "made_by": {"modality": "audio"}},
+        "openface": {"kind": "features", "made_by": {"modality": "faces"}},
+        "whatever": {"kind": "features", "made_by": {}},
+    }
+    found = seen_by({"streams": streams, "context": "past"})
+    assert found.modalities == ("text", "audio", "mfcc", "openface", "whatever")
+    assert found.kinds == ("text", "audio", "video")
+
+
+def saw(names, context):
+    return seen_by({"streams": {one: {} for one in names}, "context": context})
 
 
 @pytest.mark.parametrize(
     ("seen", "ratings", "expected"),
     [
-        (Seen(("text",), "whole"), shown(("full",), ("past",)), ["turns_to_come"]),
-        (Seen(("text",), "whole"), shown((None,), ("full", "past")), ["turns_to_come_for_some"]),
-        (Seen(("text",), "whole"), shown(("full",), ("full",)), []),
-        (Seen(("text",), "past"), shown(("full",), ("past",)), []),
-        (Seen(("text", "audio-x", "video"), "past"), shown(("text",), ("past",)), ["modalities"]),
-        (Seen(("text", "audio"), "past"), shown(("audio", "text"), ("past",)), []),
-        (Seen(("text", "audio"), "whole"), shown((None,), (None,)), []),
+        (saw(("text",), "both"), shown(("full",), ("past",)), ["turns_to_come"]),
+        (saw(("text",), "both"), shown((None,), ("full", "past")), ["turns_to_come_for_some"]),
+        (saw(("text",), "both"), shown(("full",), ("full",)), []),
+        (saw(("text",), "past"), shown(("full",), ("past",)), []),
+        (saw(("text", "audio-x", "video"), "past"), shown(("text",), ("past",)), ["modalities"]),
+        (saw(("text", "audio"), "past"), shown(("audio", "text"), ("past",)), []),
+        (saw(("text", "audio"), "both"), shown((None,), (None,)), []),
         (Seen(), shown(("text",), ("past",)), []),
-        (Seen(("text",), "whole"), None, []),
+        (saw(("text",), "both"), None, []),
     ],
 )
 def test_only_what_is_known_is_held_against_a_model(seen, ratings, expected):
@@ -47,7 +65,7 @@ def test_only_what_is_known_is_held_against_a_model(seen, ratings, expected):
 
 
 def test_the_modalities_that_raters_lacked_are_named():
-    found = beyond_raters(Seen(("text", "audio-x", "video"), "past"), shown(("text",), ("past",)))
+    found = beyond_raters(saw(("text", "audio-x", "video"), "past"), shown(("text",), ("past",)))
     assert found == (Beyond("modalities", ("audio", "video"), ("text",)),)
 
 

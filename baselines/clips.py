@@ -1,0 +1,173 @@
+"""Recorded sound and pictures of utterances: nothing is read before an encoder asks for it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from baselines.clip_decoding import decode_pictures, decode_sound, spread
+from baselines.dataset_files import configurations, folder_of, load_rows
+from corpus.features.extractor import Floats
+from corpus.media.segments import Pixels, Segments
+from schemas.errors import InputError, Issue
+from schemas.project import SETTINGS, Project
+
+MEDIA = "media"
+"""The configuration of a dataset that holds sound and clips, a row an utterance."""
+AUDIO, VIDEO = "audio", "video"
+"""Its columns."""
+
+
+class Source(Protocol):
+    """Where recordings are read from, by utterance."""
+
+    def sound(self, utterance_id: str) -> Floats | None:
+        """Return the sound of an utterance, mono, 16 kHz, shape (samples,); None where there is none."""
+
+    def pictures(self, utterance_id: str, most: int) -> Sequence[Pixels]:
+        """Return pictures of an utterance, evenly spread over it, RGB; empty where there are none."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The recording of one utterance.
+
+    Attributes:
+        source: Where it is read from.
+        utterance_id: The utterance.
+        heard: Whether its sound is there for a model; not where it was hidden.
+        seen: The same of its pictures.
+    """
+
+    source: Source
+    utterance_id: str
+    heard: bool = True
+    seen: bool = True
+
+    def sound(self) -> Floats | None:
+        """Return its sound, as `Source.sound`."""
+        return self.source.sound(self.utterance_id) if self.heard else None
+
+    def without(self, column: str) -> Clip:
+        """Return it with its sound (`AUDIO`) or its pictures (`VIDEO`) hidden."""
+        return replace(self, heard=False) if column == AUDIO else replace(self, seen=False)
+
+    def pictures(self, most: int) -> Sequence[Pixels]:
+        """Return its pictures, as `Source.pictures`."""
+        return self.source.pictures(self.utterance_id, most) if self.seen else ()
+
+
+class NoMedia:
+    """The source of utterances without recordings: a transcript."""
+
+    def sound(self, utterance_id: str) -> None:
+        """Return nothing."""
+
+    def pictures(self, utterance_id: str, most: int) -> Sequence[Pixels]:  # noqa: ARG002
+        """Return nothing."""
+        return ()
+
+
+def without_recordings(utterance_ids: Sequence[str]) -> list[Clip]:
+    """Return clips of which there is nothing."""
+    return [Clip(NoMedia(), one) for one in utterance_ids]
+
+
+@dataclass(frozen=True)
+class DatasetMedia:
+    """The recordings of one split of a dataset.
+
+    They come from its configuration ``media``, of a folder without one from the project it was built in.
+
+    Attributes:
+        dataset: A dataset folder or the name of a Hub repository.
+        split: Name of the split.
+        cache_dir: Where ``datasets`` keeps its cache; by default its own place.
+    """
+
+    dataset: str | Path
+    split: str
+    cache_dir: Path | None = None
+
+    def sound(self, utterance_id: str) -> Floats | None:
+        """Return the sound of an utterance.
+
+        Raises:
+            InputError: The dataset has no recordings, or this one is damaged.
+        """
+        if self._in_project is not None:
+            return self._in_project.sound(utterance_id)
+        content = self._content(utterance_id, AUDIO)
+        return None if content is None else decode_sound(io.BytesIO(content), self._where(utterance_id))
+
+    def pictures(self, utterance_id: str, most: int) -> Sequence[Pixels]:
+        """Return pictures of an utterance.
+
+        Raises:
+            InputError: The dataset has no recordings, or this one is damaged.
+        """
+        if self._in_project is not None:
+            return self._in_project.pictures(utterance_id, most)
+        content = self._content(utterance_id, VIDEO)
+        return (
+            () if content is None else decode_pictures(io.BytesIO(content), most, self._where(utterance_id))
+        )
+
+    def _where(self, utterance_id: str) -> str:
+        return f"{self.dataset}, {MEDIA}, {utterance_id}"
+
+    @cached_property
+    def _in_project(self) -> ProjectMedia | None:
+        """The project of a dataset that has no recordings itself; None where it has."""
+        if configurations(self.dataset, MEDIA):
+            return None
+        folder = folder_of(self.dataset)
+        if folder is not None and (folder.resolve().parent / SETTINGS).is_file():
+            segments = Segments(Project(folder.resolve().parent))
+            if segments.tables:
+                return ProjectMedia(segments)
+        message = "this dataset has no recordings, which an encoder of sound or pictures reads"
+        raise InputError(Issue(message, str(self.dataset), value=MEDIA))
+
+    @cached_property
+    def _rows(self) -> Any:  # noqa: ANN401 - a datasets.Dataset, of an untyped library
+        return load_rows(self.dataset, MEDIA, self.split, self.cache_dir).with_format("arrow")
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        ids = self._rows.select_columns("utterance_id")[:].column(0).to_pylist()
+        return {one: row for row, one in enumerate(ids)}
+
+    def _content(self, utterance_id: str, column: str) -> bytes | None:
+        """Return the file of a recording, undecoded; null in the dataset, or no row of it: None."""
+        place = self._places.get(utterance_id)
+        if place is None or column not in self._rows.features:
+            return None
+        cell = self._rows.select_columns(column)[place].column(0)[0].as_py()
+        if cell is None:
+            return None
+        if cell["bytes"] is None:
+            message = "the dataset names this recording, but does not hold it"
+            raise InputError(Issue(message, self._where(utterance_id), column=column, value=cell["path"]))
+        content: bytes = cell["bytes"]
+        return content
+
+
+@dataclass(frozen=True)
+class ProjectMedia:
+    """The recordings of a project, as ``corpus media`` cut them."""
+
+    segments: Segments
+
+    def sound(self, utterance_id: str) -> Floats | None:
+        """Return the sound of an utterance."""
+        return self.segments.audio(utterance_id)
+
+    def pictures(self, utterance_id: str, most: int) -> Sequence[Pixels]:
+        """Return frames of an utterance."""
+        frames = self.segments.frames(utterance_id)
+        return [frames[place][1] for place in spread(len(frames), most)]
