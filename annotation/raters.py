@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from annotation.aggregation.answers import UNKNOWN_RATER, Answers, Rows, read_answers
-from annotation.aggregation.project import ADJUDICATION
+from annotation.aggregation.project import ADJUDICATION, faults_by_file
+from annotation.aggregation.ratings_table import ratings_table
 from annotation.agreement.patterns import Ints
 from annotation.agreement.results import number
 from annotation.rater_measures import Comparison, FieldMeasures, compare, measure
@@ -35,7 +37,7 @@ HTML_FILE = "reports/raters.html"
 
 
 def measure_raters(
-    ratings: pa.Table,
+    ratings: pa.Table | pd.DataFrame,
     schema: LabelSchema,
     *,
     title: str = "",
@@ -51,7 +53,11 @@ def measure_raters(
         title: What was rated.
         simulated: Raters who are simulated.
         made_from: What the ratings come from.
+
+    Raises:
+        InputError: With every fault of the ratings (`ratings_table`).
     """
+    ratings = ratings_table(ratings, schema)
     rows = Rows.of(ratings)
     time = np.empty(ratings.num_rows, dtype=np.int64)
     time[rows.order] = np.arange(len(rows.order))
@@ -154,13 +160,14 @@ def project_raters(project: Project) -> RaterReport:
     """
     ratings = project_ratings(project)
     ratings = ratings.filter(pc.not_equal(ratings.column("origin"), ADJUDICATION))
-    return measure_raters(
-        ratings,
-        project.schema,
-        title=project.settings.title or project.settings.name,
-        simulated=frozenset(simulated_raters(project)[0]),
-        made_from=_made_from(project),
-    )
+    with faults_by_file(project):
+        return measure_raters(
+            ratings,
+            project.schema,
+            title=project.settings.title or project.settings.name,
+            simulated=frozenset(simulated_raters(project)[0]),
+            made_from=_made_from(project),
+        )
 
 
 def _made_from(project: Project) -> dict[str, Any]:

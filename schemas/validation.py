@@ -39,18 +39,25 @@ def validate_answers(
     Returns:
         One issue for each distinct fault, with the row of its first occurrence and how often it occurs.
     """
-    issues: list[Issue] = []
-    for field in schema:
-        lacking = [column.name for column in answer_columns(field) if column.name not in table.column_names]
-        issues += [
-            Issue("this table lacks a column of the schema", where, column=name, choices=table.column_names)
-            for name in lacking
-        ]
-        if not lacking:
-            issues += _answers(table, field, where, reasons)
-            if isinstance(field, RelationField):
-                issues += _relation(table, schema, field, where)
-    return issues
+    return [
+        issue
+        for field in schema
+        for issue in (
+            *validate_field(table, field, where, reasons),
+            *(_relation(table, schema, field, where) if isinstance(field, RelationField) else ()),
+        )
+    ]
+
+
+def validate_field(
+    table: pa.Table, field: Field, where: str, reasons: tuple[Missing, ...] = tuple(Missing)
+) -> list[Issue]:
+    """Check the answers to one field as they stand, as `validate_answers` does, without those to others."""
+    lacking = [column.name for column in answer_columns(field) if column.name not in table.column_names]
+    if lacking:
+        message = "this table lacks a column of the schema"
+        return [Issue(message, where, column=name, choices=table.column_names) for name in lacking]
+    return list(_answers(table, field, where, reasons))
 
 
 def _answers(table: pa.Table, field: Field, where: str, reasons: tuple[Missing, ...]) -> Iterator[Issue]:
@@ -156,7 +163,7 @@ def _intensities(
 
 def _relation(table: pa.Table, schema: LabelSchema, field: RelationField, where: str) -> Iterator[Issue]:
     """A relation is rated where it applies, and nowhere else."""
-    if not {field.source, field.target} <= set(table.column_names):
+    if not {field.source, field.target, field.name, f"{field.name}_missing"} <= set(table.column_names):
         return
     asked = applies(schema, field, table)
     values = table.column(field.name).combine_chunks()

@@ -10,6 +10,7 @@ from annotation.aggregation.answers import Rows, read_answers
 from annotation.aggregation.deciding import require_agreement
 from annotation.aggregation.methods import METHODS, decide_field
 from annotation.aggregation.outcome import Decided
+from annotation.aggregation.ratings_table import ratings_table
 from schemas import records
 from schemas.answers import applies
 from schemas.errors import InputError, Issue
@@ -30,7 +31,8 @@ def aggregate(
         A table under `records.labels_schema`, a row an utterance in order of first appearance.
 
     Raises:
-        InputError: The method is unknown, the table lacks columns, or the least agreement is not a share.
+        InputError: With every fault of the ratings (`ratings_table`); or the method is unknown, or the least
+            agreement is not a share.
     """
     return decide(annotations, schema, method, min_agreement).labels
 
@@ -52,10 +54,11 @@ def decide(
             0 to 1. None decides whatever the agreement.
 
     Raises:
-        InputError: The method is unknown, the table lacks columns, or the least agreement is not a share.
+        InputError: With every fault of the ratings (`ratings_table`); or the method is unknown, or the least
+            agreement is not a share.
     """
-    table = _typed(annotations, schema) if isinstance(annotations, pd.DataFrame) else annotations
-    _require(table, schema, method, min_agreement)
+    _require(method, min_agreement)
+    table = ratings_table(annotations, schema)
     rows = Rows.of(table)
     columns: dict[str, pa.Array] = {
         "utterance_id": rows.ids,
@@ -72,38 +75,13 @@ def decide(
     return Decided(fit_relations(labels, schema), method, min_agreement, tuple(outcomes))
 
 
-def _typed(frame: pd.DataFrame, schema: LabelSchema) -> pa.Table:
-    """Return a data frame as a table with the types of the project's tables; pandas has others."""
-    table, wanted, issues = (
-        pa.Table.from_pandas(frame, preserve_index=False),
-        records.annotations_schema(schema),
-        [],
-    )
-    for place, name in enumerate(table.column_names):
-        if name not in wanted.names:
-            continue
-        type_ = wanted.field(name).type
-        try:
-            table = table.set_column(place, name, table.column(name).cast(type_))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-            issues.append(Issue(f"this column cannot be read as {type_}: {error}", column=name))
-    if issues:
-        raise InputError(issues)
-    return table
-
-
-def _require(table: pa.Table, schema: LabelSchema, method: str, min_agreement: float | None) -> None:
+def _require(method: str, min_agreement: float | None) -> None:
     issues = []
     if method not in METHODS:
         issues.append(Issue("unknown method", value=method, choices=list(METHODS)))
-    if min_agreement is not None and not 0 <= min_agreement <= 1:
+    is_number = isinstance(min_agreement, int | float) and not isinstance(min_agreement, bool)
+    if min_agreement is not None and not (is_number and 0 <= min_agreement <= 1):
         issues.append(Issue("agreement is a share, 0 to 1", column="min_agreement", value=min_agreement))
-    needed = ["utterance_id", *(column.name for one in schema for column in records.answer_columns(one))]
-    issues += [
-        Issue("the ratings lack a column", value=name, choices=table.column_names)
-        for name in needed
-        if name not in table.column_names
-    ]
     if issues:
         raise InputError(issues)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +13,7 @@ from annotation.aggregation.adjudication import adjudicated
 from annotation.aggregation.labels import decide, fit_relations
 from annotation.aggregation.methods import METHODS
 from annotation.aggregation.outcome import Decided
+from annotation.aggregation.ratings_table import rating_faults
 from annotation.ratings import oldest_first, project_ratings, require_ratings
 from schemas import project as folder
 from schemas import records
@@ -63,7 +66,8 @@ def decide_project(
         return None
     ratings = project_ratings(project)
     ruling = pc.equal(ratings.column("origin"), ADJUDICATION)
-    decided = decide(ratings.filter(pc.invert(ruling)), project.schema, method, min_agreement)
+    with faults_by_file(project):
+        decided = decide(ratings.filter(pc.invert(ruling)), project.schema, method, min_agreement)
     utterances = read_table(project.path(folder.UTTERANCES), ["utterance_id", "context_only"])
     labels = spread(decided.labels, utterances, project.schema)
     rulings = ratings.filter(ruling)
@@ -76,6 +80,19 @@ def decide_project(
         text = json.dumps(decided.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
         (staging / account).write_text(text + "\n", "utf-8")
     return Decided(labels, method, min_agreement, decided.fields)
+
+
+@contextmanager
+def faults_by_file(project: Project) -> Iterator[None]:
+    """Name file and row of faults of ratings that were found in the ratings of all files together."""
+    try:
+        yield
+    except InputError as error:
+        tables = {file: read_table(project.path(file)) for file in project.annotation_files()}
+        issues = [
+            issue for file, table in tables.items() for issue in rating_faults(table, project.schema, file)
+        ]
+        raise InputError(issues or error.issues) from None
 
 
 def spread(decided: pa.Table, utterances: pa.Table, schema: LabelSchema) -> pa.Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ from annotation.aggregation.gaussian_raters import gaussian_raters
 from annotation.aggregation.median import median, median_score, signed_median
 from annotation.aggregation.votes import Votes
 from annotation.agreement.reading import read_ratings
-from annotation.raters import measure_raters
+from annotation.raters import measure_raters, project_raters
 from corpus.sample.packaged import create_sample
 from schemas import load_schema
 from schemas.errors import InputError
@@ -308,6 +309,116 @@ def test_a_data_frame_is_taken_as_a_table_is() -> None:
     )
     with pytest.raises(InputError, match="cannot be read as"):
         decide(frame.assign(valence=["two", "three", "two"]), SCHEMA)
+
+
+def wrong(call: Any) -> list[str]:
+    """The faults that a call is refused for."""
+    with pytest.raises(InputError) as refused:
+        call()
+    return [str(issue) for issue in refused.value.issues]
+
+
+ROWS = [
+    {"rater": "a", "sentiment": "negative", "emotion": ["anger"], "valence": 2.0, "emotion_sentiment": 1},
+    {"rater": "b", "sentiment": "negative", "emotion": ["anger"], "valence": 3.0, "emotion_sentiment": 2},
+]
+
+
+@pytest.mark.parametrize("make", [pa.Table, pd.DataFrame])
+@pytest.mark.parametrize("call", [aggregate, decide, measure_raters])
+def test_answers_that_the_schema_does_not_have_are_told_at_once(make: type, call: Any) -> None:
+    frame = ratings([*ROWS, {"rater": "c", "utterance": "v"}]).to_pandas()
+    frame["sentiment"] = ["negativ", "negative", None]
+    frame["humor_missing"] = ["lost", "not_rated", "not_rated"]
+    frame["emotion"] = [["anger", "rage"], ["neutral", "anger"], None]
+    frame["valence"] = [0.5, 99.0, np.nan]
+    frame["emotion_sentiment"] = [7, 1, None]
+    given = frame if make is pd.DataFrame else pa.Table.from_pandas(frame)
+    faults = wrong(lambda: call(given, SCHEMA))
+    for part in (
+        "the ratings, row 1, column 'sentiment': unknown value, got 'negativ'; did you mean 'negative'?",
+        "row 1, column 'humor': unknown kind of no answer, got 'lost'",
+        "row 1, column 'emotion': unknown value, got 'rage'",
+        "row 2, column 'emotion': 'neutral' excludes all other values",
+        "row 1, column 'valence': this lies outside the range 1..9, got 0.5",
+        "row 2, column 'valence': this lies outside the range 1..9, got 99.0",
+        "row 1, column 'emotion_sentiment': not on the scale, got 7",
+    ):
+        assert any(part in fault for fault in faults), (part, faults)
+    assert len(faults) == 7
+
+
+def test_tables_of_other_types_are_refused_with_every_column() -> None:
+    frame = ratings(ROWS).to_pandas()
+    mixed = frame.assign(
+        valence=["two", 3.0],
+        emotion=["anger|joy", ["anger"]],
+        utterance_id=["u", None],
+        emotion_sentiment=[1.5, 2],
+    ).drop(columns=["humor", "sarcasm_missing"])
+    faults = wrong(lambda: decide(mixed, SCHEMA))
+    for part in ("'humor'", "'sarcasm_missing'", "valence: this", "emotion: this", "emotion_sentiment: this"):
+        assert any(part in fault for fault in faults), (part, faults)
+    assert any("row 2, column 'utterance_id': a rating is of no utterance" in fault for fault in faults)
+    twice = pd.concat([frame, frame[["humor"]]], axis=1)
+    assert "two columns" in wrong(lambda: decide(twice, SCHEMA))[0]
+    table = ratings(ROWS)
+    again = table.append_column("humor", table.column("humor"))
+    assert "two columns" in wrong(lambda: decide(again, SCHEMA))[0]
+    assert "agreement is a share" in wrong(lambda: decide(table, SCHEMA, "mean", "0.5"))[0]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [ROWS, None, {"utterance_id": ["u"]}, "ratings.csv"])
+def test_what_is_no_table_is_refused(given: Any) -> None:
+    (fault,) = wrong(lambda: aggregate(given, SCHEMA))
+    assert "a pyarrow table or a pandas data frame is expected" in fault
+
+
+def test_tables_of_kindred_types_are_taken() -> None:
+    table = ratings(ROWS)
+    expected = decide(table, SCHEMA).labels
+    wide = table.set_column(
+        table.column_names.index("valence"), "valence", table.column("valence").cast(pa.float64())
+    )
+    wide = wide.set_column(
+        wide.column_names.index("sentiment"), "sentiment", wide.column("sentiment").cast(pa.large_string())
+    )
+    assert decide(wide, SCHEMA).labels.equals(expected)
+    frame = table.to_pandas()
+    frame["emotion"] = [tuple(one) for one in frame["emotion"]]
+    frame["updated"] = pd.to_datetime(["2026-03-01 10:00:00.123456", "2026-03-01 11:00:00.5"])
+    frame["note"] = [1, "two"]
+    for one in SCHEMA:
+        # Where nothing stands, nothing was rated: nobody need say so in every cell.
+        frame.loc[frame[f"{one.name}_missing"] == "not_rated", f"{one.name}_missing"] = None
+    assert decide(frame, SCHEMA).labels.equals(expected)
+
+
+def test_what_was_superseded_may_be_of_another_schema() -> None:
+    table = ratings([{"rater": "a", "sentiment": "mixed"}, *ROWS, {"rater": "c", "sentiment": "odd"}])
+    status = pa.array(["superseded", "submitted", "submitted", "submitted"])
+    faults = wrong(lambda: decide(table.append_column("status", status), SCHEMA))
+    assert len(faults) == 1
+    assert "row 4, column 'sentiment': unknown value, got 'odd'" in faults[0]
+    strange = pa.array(["superseded", "done", "submitted", "skipped"])
+    (fault,) = wrong(lambda: decide(table.append_column("status", strange), SCHEMA))
+    assert "row 2, column 'status': unknown status, got 'done'; valid: submitted" in fault
+
+
+def test_faults_of_a_project_name_file_and_row(tmp_path: Path) -> None:
+    project, _ = create_sample(tmp_path / "p")
+    file = "annotations/sample.parquet"
+    table = read_table(project.path(file))
+    cells = table.column("sentiment").to_pylist()
+    row = next(place for place, cell in enumerate(cells) if cell and place > 100)
+    cells[row] = "mixed"
+    changed = table.set_column(
+        table.column_names.index("sentiment"), table.schema.field("sentiment"), [cells]
+    )
+    write_table(project.path(file), changed, table.schema)
+    for call in (lambda: decide_project(project), lambda: project_raters(project)):
+        (fault,) = wrong(call)
+        assert fault.startswith(f"{file}, row {row + 1}, column 'sentiment': unknown value, got 'mixed'")
 
 
 def test_of_a_rater_who_rated_twice_the_latest_counts() -> None:
