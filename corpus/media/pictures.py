@@ -53,15 +53,22 @@ class PictureScaler:
         self._kind = kind
         self._reformatter = VideoReformatter()
 
-    def scale(self, frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-        """Return a new frame of that size; video of full range becomes one of limited range."""
+    def scale(self, frame: av.VideoFrame, width: int, height: int, known: int | None = None) -> av.VideoFrame:
+        """Return a new frame of that size; video of full range becomes one of limited range.
+
+        Args:
+            frame: The frame.
+            width: Of the new one.
+            height: Of the new one.
+            known: Its colours; None: see `colours`.
+        """
         squeezed = self._kind != "rgb24" and frame.color_range == ColorRange.JPEG
         return self._reformatter.reformat(
             frame,
             width,
             height,
             self._kind,
-            src_colorspace=colours(frame) if self._kind == "rgb24" else None,
+            src_colorspace=(known or colours(frame)) if self._kind == "rgb24" else None,
             src_color_range=ColorRange.JPEG if squeezed else None,
             dst_color_range=ColorRange.MPEG if squeezed else None,
             interpolation=Interpolation.AREA if height * 2 <= frame.height else Interpolation.BILINEAR,
@@ -98,24 +105,32 @@ class PictureMaker:
     """
 
     def __init__(self, detector: FaceDetector | None) -> None:
-        self._scaler, self._whole = PictureScaler("rgb24"), PictureScaler("rgb24")
+        self._scaler, self._rgb, self._whole = map(PictureScaler, ("yuv420p", "rgb24", "rgb24"))
         self._detector = detector
 
     def make(self, frame: av.VideoFrame, aspect: float) -> list[dict[str, Any]]:
         """Return the rows of a frame and of the faces in it, without utterance and time."""
         size = frame.width, frame.height
-        small = _pixels(self._scaler, frame, scaled(size, aspect, FRAME_SIDE, shorter=True))
-        rows: list[dict[str, Any]] = [{"kind": Kind.FRAME, "box": None, "jpeg": jpeg(small)}]
+        rows: list[dict[str, Any]] = [
+            {"kind": Kind.FRAME, "box": None, "jpeg": jpeg(self._small(frame, aspect))}
+        ]
         if self._detector is not None:
-            whole = _pixels(self._whole, frame, scaled(size, aspect, frame.height))
+            whole = _pixels(self._whole.scale(frame, *scaled(size, aspect, frame.height)), frame)
             for box in self._detector.find(whole):
                 crop = self._detector.crop(whole, box)
                 rows.append({"kind": Kind.FACE, "box": list(box), "jpeg": jpeg(crop)})
         return rows
 
+    def _small(self, frame: av.VideoFrame, aspect: float) -> Pixels:
+        size = scaled((frame.width, frame.height), aspect, FRAME_SIDE, shorter=True)
+        small = frame
+        if frame.format.name == "yuv420p":  # scaled first: turning fewer pixels into RGB takes a third
+            small = self._scaler.scale(frame, *size)
+        return _pixels(self._rgb.scale(small, *size, colours(frame)), frame)
 
-def _pixels(scaler: PictureScaler, frame: av.VideoFrame, size: tuple[int, int]) -> Pixels:
-    return np.rot90(scaler.scale(frame, *size).to_ndarray(), rotation(frame) // 90)
+
+def _pixels(converted: av.VideoFrame, frame: av.VideoFrame) -> Pixels:
+    return np.rot90(converted.to_ndarray(), rotation(frame) // 90)
 
 
 def jpeg(pixels: Pixels) -> bytes:

@@ -18,7 +18,7 @@ from schemas.project import Project
 from schemas.tables import Provenance, read_provenance, read_table
 
 STEP = "corpus media"
-VERSION = 1
+VERSION = 2
 MEDIA = "media"
 
 _BLOCK, _BLOCKS = 1 << 16, 32

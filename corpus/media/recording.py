@@ -7,16 +7,18 @@ and codec delays say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right, insort
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeAlias, TypeVar
 
 import av
 from av.audio.stream import AudioStream
 from av.error import FFmpegError, InvalidDataError
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from corpus.media.language import same_language
@@ -44,6 +46,10 @@ class Sound:
 
 
 AnyStream = TypeVar("AnyStream", AudioStream, VideoStream)
+AnyPacket: TypeAlias = "av.Packet[Stream]"
+
+Looked = Callable[[float, float], bool]
+"""Says whether a picture that is shown from one time to another, in seconds, is looked at."""
 
 
 class Recording:
@@ -93,6 +99,8 @@ class Recording:
         self._counted = self._file.format.name == "avi"
         self._first_dts: int | None = None
         self._delay: int | None = None
+        self._skip: Literal["DEFAULT", "NONREF"] = "DEFAULT"
+        self._breaks_off = False
 
     def __enter__(self) -> Self:
         return self
@@ -138,22 +146,17 @@ class Recording:
         """How long it says that it is."""
         return self._file.duration / av.time_base if self._file.duration else None
 
-    def decoded(self) -> Iterator[Picture | Sound]:
-        """Give all pictures and all sound, each in order of time, in the order in which they are stored.
+    def decoded(self, looked: Looked = lambda _start, _end: True) -> Iterator[Picture | Sound]:
+        """Give the pictures and all sound, each in order of time, together about as they are stored.
 
         Pictures that come without a time, or with one that goes back, are shown at once after the one before
         or left out. What cannot be decoded is left out too; see `damaged`.
+
+        Args:
+            looked: Which pictures are looked at. Of the others, those that no other picture refers to are not
+                decoded, and the picture before one of them seems to be shown for longer.
         """
-        streams = [one for one in (self.video, self.sound) if one is not None]
-        packets = self._file.demux(streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except FFmpegError:  # the file breaks off within a packet
-                self._damaged_from = self._damaged_from or self.picture_end
-                packet = None
-            if packet is None:
-                break
+        for packet in self._packets(looked):
             if packet.stream is self.video and self._first_dts is None:
                 self._first_dts = packet.dts
             try:
@@ -172,6 +175,56 @@ class Recording:
             frame, start = self._waiting
             self.picture_end = start + self._shown(frame)
             yield Picture(frame, start, self.picture_end)
+
+    def _packets(self, looked: Looked) -> Iterator[AnyPacket]:
+        """Give packets, the decoder set to leave out a picture where it may.
+
+        Until when a picture is shown is known once enough packets after it are read: they are stored in the
+        order of decoding.
+        """
+        waiting: deque[AnyPacket] = deque()
+        times: list[int] = []  # in order
+        unknown = self._counted or self.video is None
+        for packet in self._stored():
+            if packet.stream is not self.video or unknown:
+                yield packet
+                continue
+            waiting.append(packet)
+            if packet.pts is not None:
+                insort(times, packet.pts)
+            if len(waiting) > _REORDERED:
+                yield self._set(waiting.popleft(), times, looked)
+                del times[: max(0, len(times) - 3 * _REORDERED)]
+        if self.video is not None:
+            self.video.codec_context.skip_frame = "DEFAULT"
+        yield from waiting
+        if self._breaks_off:
+            self._damaged_from = self._damaged_from or self.picture_end
+
+    def _set(self, packet: AnyPacket, times: list[int], looked: Looked) -> AnyPacket:
+        """Set the decoder to what is wanted of a packet of pictures."""
+        after = bisect_right(times, packet.pts) if packet.pts is not None else len(times)
+        needed = True
+        if after < len(times) and packet.pts is not None:
+            start, end = (float(one * packet.time_base) - self._origin for one in (packet.pts, times[after]))
+            needed = looked(start, end)
+        skip: Literal["DEFAULT", "NONREF"] = "DEFAULT" if needed else "NONREF"
+        if skip != self._skip and self.video is not None:
+            self.video.codec_context.skip_frame = self._skip = skip
+        return packet
+
+    def _stored(self) -> Iterator[AnyPacket]:
+        """Give the packets of the file, up to where it breaks off."""
+        packets = self._file.demux([one for one in (self.video, self.sound) if one is not None])
+        while True:
+            try:
+                packet = next(packets, None)
+            except FFmpegError:  # within a packet
+                self._breaks_off = True
+                return
+            if packet is None:
+                return
+            yield packet
 
     def _picture(self, frame: av.VideoFrame) -> Iterator[Picture]:
         """Give the frame before: only now is it known until when it is shown."""
@@ -226,6 +279,9 @@ class Recording:
 
 _LOST_SOUND = 0.05
 """Seconds about a packet of sound that could not be decoded."""
+
+_REORDERED = 17
+"""Packets of pictures after which none comes that is shown before: H.264 and HEVC reorder 16 at the most."""
 
 
 def _video(file: av.container.InputContainer) -> VideoStream | None:

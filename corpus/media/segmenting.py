@@ -10,7 +10,7 @@ import shutil
 import uuid
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from corpus.media.checking import check_file, check_flac
 from corpus.media.clip import TICKS, ClipWriter, Look, Tone
 from corpus.media.faces import FaceDetector
+from corpus.media.passing import NEAR, Lane, Looked, Utterance
 from corpus.media.pictures import (
     PictureMaker,
     PictureScaler,
@@ -42,55 +43,9 @@ CLIP_HEIGHT = 480
 PART = ".part"
 """How the names of folders end that are not done yet."""
 
-_NEAR = 0.005  # seconds: subtitles say hundredths, so a time this near to a cut means the cut
 _LACKING = 0.25  # seconds that pictures or sound may lack at an end; filled with the last picture, or silence
 _LIKE_ITS_CLIP = 1.0  # seconds by which a clip may be longer or shorter than the utterance it was cut for
 _CLIPS_WAITING = 2  # clips that may still be encoded while later utterances are decoded
-
-
-@dataclass(eq=False)
-class _Utterance:
-    """An utterance while it is cut."""
-
-    wanted: Wanted
-    start: float
-    end: float
-    sides: int  # what is not done yet of pictures, sound, and sound of the clip
-    cut: Cut
-    clip_cut: Cut | None
-    picture_fault: str | None = None
-    sound_fault: str | None = None
-    shown_to: float | None = None
-    clip: ClipWriter | None = None
-    last: av.VideoFrame | None = None
-    early: list[Samples] = field(default_factory=list)  # sound of the clip from before its first picture
-    pictures: list[dict[str, Any]] = field(default_factory=list)
-    times: int = 0
-    seen: bool = False
-    samples: list[Samples] = field(default_factory=list)
-    row: dict[str, Any] = field(default_factory=dict)
-
-
-class _Lane:
-    """Utterances on their way past one stream, in order of their starts."""
-
-    def __init__(self, utterances: Iterable[_Utterance]) -> None:
-        self._waiting = deque(sorted(utterances, key=lambda one: (one.start, one.end)))
-        self._here: list[_Utterance] = []
-
-    def here(self, before: float) -> list[_Utterance]:
-        """Return the utterances that have begun before a time and are not over."""
-        while self._waiting and self._waiting[0].start < before:
-            self._here.append(self._waiting.popleft())
-        return self._here
-
-    def over(self, by: float) -> list[_Utterance]:
-        """Take out and return those that are over by a time; all that are left when it is infinite."""
-        if by == float("inf"):
-            self.here(by)
-        gone = [one for one in self._here if one.end <= by]
-        self._here = [one for one in self._here if one.end > by]
-        return gone
 
 
 @dataclass(frozen=True)
@@ -144,8 +99,8 @@ class _Segmenting:
         self._shard, self._part, self._recipe = shard, part, shard.recipe
         self._maker = PictureMaker(FaceDetector() if shard.recipe.faces else None)
         self._scaler = PictureScaler("yuv420p")
-        self._encoding: deque[_Utterance] = deque()
-        self._to_write: deque[_Utterance] = deque()
+        self._encoding: deque[Utterance] = deque()
+        self._to_write: deque[Utterance] = deque()
         self._sound_from = float("inf")
         self._left = 0
         self._names: set[str] = set()
@@ -184,15 +139,15 @@ class _Segmenting:
         utterances = [self._begin(one) for one in wanted]
         self._left = len(utterances)
         self._to_write = deque(sorted(utterances, key=lambda one: (one.end, one.start)))
-        self._by_picture = _Lane(utterances if recording.video is not None else ())
-        self._by_sound = _Lane(utterances if recording.sound is not None else ())
-        self._by_tone = _Lane(utterances if self._tone is not None else ())
+        self._by_picture = Lane(utterances if recording.video is not None else ())
+        self._by_sound = Lane(utterances if recording.sound is not None else ())
+        self._by_tone = Lane(utterances if self._tone is not None else ())
         sound = Resampler(RATE, "mono", "s16p")
         tone = None
         if self._tone is not None:
             tone = Resampler(self._tone.rate, "stereo" if self._tone.channels == 2 else "mono", "fltp")
         with PicturesWriter(self._part / PICTURES_FILE) as self._writer:
-            for decoded in recording.decoded():
+            for decoded in recording.decoded(Looked(utterances, self._recipe)):
                 if isinstance(decoded, Picture):
                     self._picture(decoded)
                 else:
@@ -210,7 +165,7 @@ class _Segmenting:
         while self._encoding:
             self._settle(self._encoding.popleft())
 
-    def _begin(self, wanted: Wanted) -> _Utterance:
+    def _begin(self, wanted: Wanted) -> Utterance:
         recording, length = self._recording, self._recording.seconds
         start, end = wanted.start, wanted.end
         if start is None or end is None or self._is_own_clip(start, end, length):
@@ -218,7 +173,7 @@ class _Segmenting:
         sides = sum(one is not None for one in (recording.video, recording.sound, self._tone))
         cut = Cut(*_positions(start, end, RATE))
         clip_cut = None if self._tone is None else Cut(*_positions(start, end, self._tone.rate))
-        return _Utterance(wanted, start, end, sides, cut, clip_cut)
+        return Utterance(wanted, start, end, sides, cut, clip_cut)
 
     def _is_own_clip(self, start: float, end: float, length: float | None) -> bool:
         """Say whether the recording is one utterance, and its times those of what it was once cut from."""
@@ -231,29 +186,29 @@ class _Segmenting:
     def _picture(self, picture: Picture) -> None:
         scaled_frames: dict[tuple[int, int], av.VideoFrame] = {}
         rows: list[dict[str, Any]] = []
-        for one in self._by_picture.here(picture.end - _NEAR):
+        for one in self._by_picture.here(picture.end - NEAR):
             first = one.shown_to is None
             if first:
                 self._first_picture(one, picture)
             one.shown_to = picture.end
             if one.clip is not None:
-                last = picture.end >= one.end - _NEAR
+                last = picture.end >= one.end - NEAR
                 start = 0 if first else _ticks(picture.start - one.start)
                 end = _ticks((one.end if last else picture.end) - one.start)
                 if end > start:
                     one.last = self._scaled(one.clip.look, picture.frame, scaled_frames)
                     one.clip.add_picture(one.last, start, end - start)
-            while (time := one.times / self._recipe.rate) < one.end - one.start - _NEAR:
-                if one.start + time + _NEAR >= picture.end:
+            while (time := one.times / self._recipe.rate) < one.end - one.start - NEAR:
+                if one.start + time + NEAR >= picture.end:
                     break
                 rows = rows or self._maker.make(picture.frame, self._aspect())
                 about = {"utterance_id": one.wanted.utterance_id, "time": time}
                 one.pictures += [{**about, **row} for row in rows]
                 one.times += 1
-        for one in self._by_picture.over(picture.end + _NEAR):
+        for one in self._by_picture.over(picture.end + NEAR):
             self._pictures_end(one)
 
-    def _first_picture(self, one: _Utterance, picture: Picture) -> None:
+    def _first_picture(self, one: Utterance, picture: Picture) -> None:
         if picture.start - one.start > _LACKING:
             one.picture_fault = f"it starts at {one.start:g} s, and pictures only at {picture.start:.2f} s"
         if self._recipe.clips:
@@ -279,12 +234,12 @@ class _Segmenting:
         known[size] = upright(self._scaler.scale(frame, width, height), turned)
         return known[size]
 
-    def _pictures_end(self, one: _Utterance) -> None:
+    def _pictures_end(self, one: Utterance) -> None:
         if one.shown_to is None:
             one.picture_fault = self._beyond("pictures", one, self._recording.picture_end)
         elif one.end - one.shown_to > _LACKING and one.end < float("inf"):
             one.picture_fault = self._beyond("pictures", one, one.shown_to)
-        elif one.clip is not None and one.last is not None and one.shown_to + _NEAR < one.end < float("inf"):
+        elif one.clip is not None and one.last is not None and one.shown_to + NEAR < one.end < float("inf"):
             start, end = _ticks(one.shown_to - one.start), _ticks(one.end - one.start)
             one.clip.add_picture(_copy(one.last), start, end - start)
         one.seen = True
@@ -292,7 +247,7 @@ class _Segmenting:
             self._write_pictures(self._to_write.popleft())
         self._side_done(one)
 
-    def _write_pictures(self, one: _Utterance) -> None:
+    def _write_pictures(self, one: Utterance) -> None:
         rows = [] if one.picture_fault else one.pictures
         kinds = [row["kind"] for row in rows]
         one.row["row_group"] = self._writer.write(rows)
@@ -310,7 +265,7 @@ class _Segmenting:
         for one in self._by_sound.over(end):
             self._sound_end(one)
 
-    def _sound_end(self, one: _Utterance) -> None:
+    def _sound_end(self, one: Utterance) -> None:
         end = self._recording.sound_end
         if one.end - end > _LACKING and one.end < float("inf"):
             one.sound_fault = self._beyond("sound", one, end)
@@ -336,12 +291,12 @@ class _Segmenting:
         for one in self._by_tone.over(end):
             self._sound_of_clip_end(one)
 
-    def _sound_of_clip_end(self, one: _Utterance) -> None:
+    def _sound_of_clip_end(self, one: Utterance) -> None:
         if one.clip_cut is not None and self._tone is not None:
             self._add_sound(one, one.clip_cut.rest(np.zeros((self._tone.channels, 0), np.float32)))
         self._side_done(one)
 
-    def _add_sound(self, one: _Utterance, pieces: Iterable[Samples]) -> None:
+    def _add_sound(self, one: Utterance, pieces: Iterable[Samples]) -> None:
         for samples in pieces:
             if one.clip is not None:
                 one.clip.add_sound(samples)
@@ -359,14 +314,14 @@ class _Segmenting:
         for one in self._by_picture.over(float("inf")):
             self._pictures_end(one)
 
-    def _beyond(self, what: str, one: _Utterance, end: float) -> str:
+    def _beyond(self, what: str, one: Utterance, end: float) -> str:
         length = self._recording.seconds
         if length is not None and length > end + 1 and length > one.end - _LACKING:
             broken = f"the recording breaks off: of its {length:.2f} s there are {what} up to {end:.2f} s"
             return f"{broken}, and it ends at {one.end:g} s"
         return f"it ends at {one.end:g} s, beyond the {what} of the recording, which end at {end:.2f} s"
 
-    def _side_done(self, one: _Utterance) -> None:
+    def _side_done(self, one: Utterance) -> None:
         one.sides -= 1
         if one.sides:
             return
@@ -377,7 +332,7 @@ class _Segmenting:
         if len(self._encoding) > _CLIPS_WAITING:
             self._settle(self._encoding.popleft())
 
-    def _settle(self, one: _Utterance) -> None:
+    def _settle(self, one: Utterance) -> None:
         """Check the clip of an utterance of which all has been decoded, and note what became of it."""
         if one.end == float("inf"):
             one.end = max(self._recording.picture_end, self._recording.sound_end)

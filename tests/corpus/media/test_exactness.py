@@ -11,7 +11,9 @@ import av
 import numpy as np
 import pytest
 
+from corpus.media.passing import Looked
 from corpus.media.plan import Recipe, Shard, Wanted
+from corpus.media.recording import Picture, Recording
 from corpus.media.segmenting import segment
 from corpus.media.segments import RATE, Segments
 from schemas.project import Project
@@ -114,6 +116,41 @@ def test_to_the_frame_and_the_sample(project: Project, case: Case) -> None:
         else:
             assert row["clip"] is None
             assert segments.frames(row["utterance_id"]) == []
+
+
+@pytest.mark.parametrize(
+    "case", [one for one in CASES if one.film.get("video", True)], ids=lambda one: one.name
+)
+def test_frames_are_the_same_when_only_these_are_decoded(
+    project: Project, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without clips, pictures that nobody looks at and none refers to are left out."""
+    path = project.path(f"media/{case.name}")
+    shoot(path, seconds=SECONDS, **case.film)
+    segments = Segments(project)
+    seen = {}
+    for looked in (Looked.__call__, lambda *_: True):
+        monkeypatch.setattr(Looked, "__call__", looked)
+        rows = cut(project, case.name, clips=False)
+        pictures = project.path(f"clips/{case.name}/pictures.parquet").read_bytes()
+        seen[looked] = [(row["status"], row["frames"], row["audio_sha256"]) for row in rows], pictures
+    assert len({str(one) for one in seen.values()}) == 1
+    assert segments.frames(f"{case.name}/0")
+
+
+def test_pictures_that_nobody_looks_at_are_not_decoded(project: Project) -> None:
+    path = project.path("media/plain.mp4")
+    shown = shoot(path, seconds=SECONDS)
+    with Recording(path) as recording:
+        some = [
+            one
+            for one in recording.decoded(lambda start, end: start <= 1.5 < end)
+            if isinstance(one, Picture)
+        ]
+    assert len(some) < 0.8 * len(shown)
+    assert any(
+        one.start <= 1.5 < one.end and number(one.frame.to_ndarray(format="rgb24")) == 37 for one in some
+    )
 
 
 def check_frames(frames: Any, start: float, end: float, shown: list[float], tick: float) -> None:
