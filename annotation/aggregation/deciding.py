@@ -51,7 +51,7 @@ def decide_value(answers: Answers, estimate: Estimate) -> Columns:
     return {
         field.name: names.take(pa.array(np.where(decided, choice, 0), mask=~decided)),
         f"{field.name}_missing": _reasons(missing),
-        **_soft(answers, normalised(estimate.probability[:, :size])),
+        **_soft(answers, _among_told(answers, estimate.probability[:, :size])),
         **_counted(answers, answers.agreement()),
     }
 
@@ -182,6 +182,17 @@ def _soft(answers: Answers, probability: Floats) -> Columns:
     return {
         f"{answers.field.name}_soft": _lists(probability, answers.per_item(answers.given) > 0, pa.float32())
     }
+
+
+def _among_told(answers: Answers, probability: Floats) -> Floats:
+    """Probabilities of the values given that it can be told.
+
+    Where an estimate holds all values for impossible (those who gave one have no weight, or "cannot tell" is
+    certain), the shares of those who gave one stand in: a distribution of zeros is none.
+    """
+    values = answers.votes().counts[:, : probability.shape[1]].astype(np.float64)
+    nothing = probability.sum(axis=1) == 0
+    return normalised(np.where(nothing[:, None], values, probability))
 
 
 def _intensities(answers: Answers, inside: NDArray[np.bool_], decided: NDArray[np.bool_]) -> pa.Array:

@@ -220,6 +220,23 @@ def test_cannot_tell_is_information() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_soft_label_is_a_distribution_although_who_could_tell_counts_for_nothing(method: str) -> None:
+    """The third rater never agrees with anybody, and is the only one who gives the last item a value."""
+    given = {
+        "u": ("none", "none", "humorous"),
+        "v": ("humorous", "humorous", "none"),
+        "w": ("!cannot_tell", "!cannot_tell", "humorous"),
+    }
+    rows = [
+        {"utterance": utterance, "rater": rater, "humor": answer}
+        for utterance, answers in given.items()
+        for rater, answer in zip("abc", answers, strict=True)
+    ]
+    for row in aggregate(ratings(rows), SCHEMA, method).to_pylist():
+        assert sum(row["humor_soft"]) == pytest.approx(1), row["utterance_id"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 class TestBadInput:
     """Typed results, never an exception or nan."""
 
