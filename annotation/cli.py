@@ -17,7 +17,7 @@ app = application("Annotate in Label Studio, measure agreement, decide labels.")
 add_to(app)
 
 KINDS = ("decided", "undecided", "cannot_tell", "not_applicable", "not_rated", "context_only")
-"""What became of a label; the first four are always shown."""
+"""What became of a label; the first two are always shown."""
 
 
 class Duplicates(StrEnum):
@@ -114,27 +114,26 @@ def aggregate(
     as_json: JsonOption = False,
 ) -> None:
     """Decide labels from the ratings and write labels/METHOD.parquet."""
-    from annotation.aggregation import decide_project
+    from annotation.aggregation import decide_project, notes_of
     from annotation.ratings import simulated_raters
     from schemas.project import Project
 
     found = Project(project)
-    decided = decide_project(found, method, min_agreement)
-    changed = decided is not None
-    counts = _decided(found, method)
-    notes = [f"{field}: {note.message}" for field, note in decided.notes()] if decided else []
+    changed = decide_project(found, method, min_agreement) is not None
+    counts, notes = _decided(found, method), notes_of(found, method)
     if as_json:
         print_json(
             {"changed": changed, "labels": f"labels/{method}.parquet", "fields": counts, "notes": notes}
         )
         return
     used = {kind for one in counts.values() for kind, count in one.items() if count}
-    kinds = [kind for kind in KINDS if kind in used or kind in KINDS[:4]]
-    table = Table("field", *(kind.replace("_", " ") for kind in kinds), title=f"labels/{method}.parquet")
+    kinds = [kind for kind in KINDS if kind in used or kind in KINDS[:2]]
+    table = Table(title=f"labels/{method}.parquet")
+    table.add_column("field", overflow="fold")
+    for kind in kinds:
+        table.add_column(kind.replace("_", " "), justify="right")
     for name, one in counts.items():
         table.add_row(name, *(f"{one[kind]:,}" for kind in kinds))
-    for column in table.columns[1:]:
-        column.justify = "right"
     console.print(table)
     for note in notes:
         console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)

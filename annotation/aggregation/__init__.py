@@ -8,7 +8,7 @@ from annotation.aggregation.adjudication import adjudicated, adjudication_queue
 from annotation.aggregation.labels import aggregate, decide
 from annotation.aggregation.methods import METHODS
 from annotation.aggregation.outcome import Decided, FieldOutcome, Note, NoteKind
-from annotation.aggregation.project import aggregate_project, decide_project, spread
+from annotation.aggregation.project import aggregate_project, decide_project, notes_of, spread
 
 __all__ = [
     "METHODS",
@@ -22,5 +22,6 @@ __all__ = [
     "aggregate_project",
     "decide",
     "decide_project",
+    "notes_of",
     "spread",
 ]

@@ -17,6 +17,9 @@ from annotation.agreement.patterns import Floats
 from annotation.agreement.results import number
 from schemas.fields import IntervalField, MultilabelField
 
+NAMED = 10
+"""Most raters or values that a note names to people; its ``about`` has them all."""
+
 
 class NoteKind(StrEnum):
     """What can be worth knowing about how a field was decided. None of these stops the step."""
@@ -45,7 +48,8 @@ class Note:
     about: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.message}: {', '.join(self.about)}" if self.about else self.message
+        more = f" and {len(self.about) - NAMED:,} more" if len(self.about) > NAMED else ""
+        return f"{self.message}: {', '.join(self.about[:NAMED])}{more}" if self.about else self.message
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from annotation.aggregation.adjudication import adjudicated
 from annotation.aggregation.labels import decide, fit_relations
 from annotation.aggregation.methods import METHODS
-from annotation.aggregation.outcome import Decided
+from annotation.aggregation.outcome import Decided, Note, NoteKind
 from annotation.aggregation.ratings_table import rating_faults
 from annotation.ratings import oldest_first, project_ratings, require_ratings
 from schemas import project as folder
@@ -54,7 +54,7 @@ def decide_project(
     """
     if method not in METHODS:
         raise InputError(Issue("unknown method", value=method, choices=list(METHODS)))
-    target, account = f"labels/{method}.parquet", f"reports/labels-{method}.json"
+    target, account = f"labels/{method}.parquet", _account(method)
     inputs = [folder.SCHEMA, folder.UTTERANCES, *require_ratings(project)]
     parameters = {
         "method": method,
@@ -80,6 +80,20 @@ def decide_project(
         text = json.dumps(decided.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
         (staging / account).write_text(text + "\n", "utf-8")
     return Decided(labels, method, min_agreement, decided.fields)
+
+
+def notes_of(project: Project, method: str) -> list[str]:
+    """Return what is to be known about decided labels, a line a field and note, from their account."""
+    account = json.loads(project.path(_account(method)).read_text("utf-8"))
+    return [
+        f"{field}: {Note(NoteKind(note['kind']), note['message'], tuple(note['about']))}"
+        for field, one in account["fields"].items()
+        for note in one["notes"]
+    ]
+
+
+def _account(method: str) -> str:
+    return f"reports/labels-{method}.json"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from annotation.cli import app
 from corpus.sample.packaged import create_sample
 from schemas.errors import InputError
 from schemas.project import Project
+from schemas.tables import read_table, write_table
 
 RUN = "import sys, affect_corpus; sys.argv[0] = 'annotation'; affect_corpus.annotation()"
 TABLE = "i,r,d,v,e\nx,a,1,1,p|q\nx,b,1,2,p\ny,a,1,2,[]\ny,b,1,2,[]\nz,a,2,3,\nz,b,2,1,q\n"
@@ -209,3 +210,30 @@ def test_raters_timesheet_and_guidelines(sample):
     for language in ("zh", "en"):
         run("guidelines", "--project", sample.root, "--language", language)
         assert (sample.root / "reports" / f"guidelines-{language}.html").stat().st_size > 20_000
+
+
+def test_notes_and_counts_are_the_same_the_second_time(sample):
+    words = ("aggregate", "--project", sample.root, "--method", "glad")
+    first, again = (json.loads(run(*words, "--json")) for _ in range(2))
+    assert (first.pop("changed"), again.pop("changed")) == (True, False)
+    assert first == again
+    assert "valence: glad does not decide interval fields: gaussian_raters was used" in first["notes"]
+    out = run(*words)
+    assert all(note in out for note in first["notes"])
+    assert "Nothing to do" in out
+
+
+def test_long_names_of_fields_are_whole_on_a_narrow_terminal(tmp_path, monkeypatch):
+    project = create_sample(tmp_path / "p")[0]
+    long = "how_far_the_speaker_seems_to_be_at_ease_with_the_others_in_the_room"
+    schema = project.path("schema.yaml")
+    schema.write_text(schema.read_text("utf-8").replace("arousal", long), "utf-8")
+    ratings = project.path("annotations/sample.parquet")
+    table = read_table(ratings)
+    table = table.rename_columns([name.replace("arousal", long) for name in table.column_names])
+    write_table(ratings, table, table.schema)
+    monkeypatch.setattr("schemas.command_line.console._width", 80)
+    out = run("aggregate", "--project", project.root)
+    assert max(len(line) for line in out.splitlines() if line[:1] in "┏┡│└") <= 80
+    cells = [line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│")]
+    assert long in "".join(cells)
