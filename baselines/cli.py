@@ -134,21 +134,30 @@ def predict(
         str,
         typer.Argument(
             metavar="DATASET",
-            help="A dataset folder, ORG/NAME on the Hub, or a transcript (.txt, .csv, ...).",
+            help="A dataset folder, ORG/NAME on the Hub, a transcript (.txt, .csv) or a folder of clips.",
         ),
     ],
     split: Annotated[str, typer.Option(help="The split whose labels are predicted.")] = "test",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The table that is written.")] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="FOLDER", help="Where a model of the run's features may be found."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict the labels of a split or a transcript; the table is fit for 'annotation push --predictions'."""
+    """Predict labels of a split, a transcript or a folder of clips, for 'annotation push --predictions'."""
     from baselines.prediction import predict as predict_split
 
-    path = predict_split(run, dataset, split, out=out)
+    found = predict_split(run, dataset, split, out=out, models=models or ())
     if as_json:
-        print_json({"predictions": str(path)})
-    else:
-        console.print(str(path), style="bold", highlight=False, soft_wrap=True)
+        print_json({"predictions": str(found.path), "utterances": found.utterances, "missing": found.missing})
+        return
+    for name, count in found.missing.items():
+        if count:
+            console.print(
+                f"  [yellow]{name}[/]: {count:,} of {found.utterances:,} utterances have none; masked"
+            )
+    console.print(str(found.path), style="bold", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -77,21 +77,18 @@ def without_recordings(utterance_ids: Sequence[str]) -> list[Clip]:
     return [Clip(NoMedia(), one) for one in utterance_ids]
 
 
-@dataclass(frozen=True)
-class DatasetMedia:
-    """The recordings of one split of a dataset.
+class Recordings:
+    """The recordings of one split, opened when the first of them is asked for.
 
-    They come from its configuration ``media``, of a folder without one from the project it was built in.
-
-    Attributes:
-        dataset: A dataset folder or the name of a Hub repository.
-        split: Name of the split.
-        cache_dir: Where ``datasets`` keeps its cache; by default its own place.
+    It leads to no other split: whoever trains holds neither the dataset nor where it lies.
     """
 
-    dataset: str | Path
-    split: str
-    cache_dir: Path | None = None
+    def __init__(self, open_source: Callable[[], Source]) -> None:
+        self._open_source = open_source
+
+    @cached_property
+    def _source(self) -> Source:
+        return self._open_source()
 
     def sound(self, utterance_id: str) -> Floats | None:
         """Return the sound of an utterance.
@@ -99,10 +96,7 @@ class DatasetMedia:
         Raises:
             InputError: The dataset has no recordings, or this one is damaged.
         """
-        if self._in_project is not None:
-            return self._in_project.sound(utterance_id)
-        content = self._content(utterance_id, AUDIO)
-        return None if content is None else decode_sound(io.BytesIO(content), self._where(utterance_id))
+        return self._source.sound(utterance_id)
 
     def pictures(self, utterance_id: str, most: int) -> Sequence[Pixels]:
         """Return pictures of an utterance.
@@ -110,49 +104,78 @@ class DatasetMedia:
         Raises:
             InputError: The dataset has no recordings, or this one is damaged.
         """
-        if self._in_project is not None:
-            return self._in_project.pictures(utterance_id, most)
-        content = self._content(utterance_id, VIDEO)
-        return (
-            () if content is None else decode_pictures(io.BytesIO(content), most, self._where(utterance_id))
-        )
+        return self._source.pictures(utterance_id, most)
 
-    def _where(self, utterance_id: str) -> str:
-        return f"{self.dataset}, {MEDIA}, {utterance_id}"
 
-    @cached_property
-    def _in_project(self) -> ProjectMedia | None:
-        """The project of a dataset that has no recordings itself; None where it has."""
-        if configurations(self.dataset, MEDIA):
-            return None
-        folder = folder_of(self.dataset)
+def recordings_of(dataset: str | Path, split: str, cache_dir: Path | None = None) -> Recordings:
+    """Return the recordings of a split of a dataset.
+
+    They come from its configuration ``media``, of a folder without one from the project it was built in.
+
+    Args:
+        dataset: A dataset folder or the name of a Hub repository.
+        split: Name of the split.
+        cache_dir: Where ``datasets`` keeps its cache; by default its own place.
+    """
+
+    def open_source() -> Source:
+        if configurations(dataset, MEDIA):
+            rows = load_rows(dataset, MEDIA, split, cache_dir)
+            return MediaRows(rows.with_format("arrow"), f"{dataset}, {MEDIA}")
+        folder = folder_of(dataset)
         if folder is not None and (folder.resolve().parent / SETTINGS).is_file():
             segments = Segments(Project(folder.resolve().parent))
             if segments.tables:
                 return ProjectMedia(segments)
         message = "this dataset has no recordings, which an encoder of sound or pictures reads"
-        raise InputError(Issue(message, str(self.dataset), value=MEDIA))
+        raise InputError(Issue(message, str(dataset), value=MEDIA))
+
+    return Recordings(open_source)
+
+
+@dataclass(frozen=True)
+class MediaRows:
+    """The rows of the configuration ``media``.
+
+    Attributes:
+        rows: A ``datasets.Dataset`` that gives Arrow tables.
+        where: Its name for messages.
+    """
+
+    rows: Any
+    where: str
+
+    def sound(self, utterance_id: str) -> Floats | None:
+        """Return the sound of an utterance."""
+        content = self._content(utterance_id, AUDIO)
+        return None if content is None else decode_sound(io.BytesIO(content), self._place(utterance_id))
+
+    def pictures(self, utterance_id: str, most: int) -> Sequence[Pixels]:
+        """Return pictures of an utterance."""
+        content = self._content(utterance_id, VIDEO)
+        if content is None:
+            return ()
+        return decode_pictures(io.BytesIO(content), most, self._place(utterance_id))
+
+    def _place(self, utterance_id: str) -> str:
+        return f"{self.where}, {utterance_id}"
 
     @cached_property
-    def _rows(self) -> Any:  # noqa: ANN401 - a datasets.Dataset, of an untyped library
-        return load_rows(self.dataset, MEDIA, self.split, self.cache_dir).with_format("arrow")
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        ids = self._rows.select_columns("utterance_id")[:].column(0).to_pylist()
+    def _numbers(self) -> dict[str, int]:
+        ids = self.rows.select_columns("utterance_id")[:].column(0).to_pylist()
         return {one: row for row, one in enumerate(ids)}
 
     def _content(self, utterance_id: str, column: str) -> bytes | None:
         """Return the file of a recording, undecoded; null in the dataset, or no row of it: None."""
-        place = self._places.get(utterance_id)
-        if place is None or column not in self._rows.features:
+        number = self._numbers.get(utterance_id)
+        if number is None or column not in self.rows.features:
             return None
-        cell = self._rows.select_columns(column)[place].column(0)[0].as_py()
+        cell = self.rows.select_columns(column)[number].column(0)[0].as_py()
         if cell is None:
             return None
         if cell["bytes"] is None:
             message = "the dataset names this recording, but does not hold it"
-            raise InputError(Issue(message, self._where(utterance_id), column=column, value=cell["path"]))
+            raise InputError(Issue(message, self._place(utterance_id), column=column, value=cell["path"]))
         content: bytes = cell["bytes"]
         return content
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from baselines.clips import Clip, DatasetMedia
+from baselines.clips import Clip, recordings_of
 from baselines.dataset_files import DEFAULT, configurations, find_file, load_rows
 from baselines.features import PREFIX, RECIPE, Features, parse_recipe, to_features
 from baselines.field_map import is_field_map, map_rows, read_field_map
@@ -214,7 +214,7 @@ def read_split(
     _refuse_unknown_features(features or (), there, str(dataset))
     wanted = there if features is None else features
     found = {one: _read_features(dataset, one, split, cache_dir) for one in wanted}
-    media = DatasetMedia(dataset, name, cache_dir)
+    media = recordings_of(dataset, name, cache_dir)
     return dataclasses.replace(split, features=found, clips=[Clip(media, one) for one in split.utterance_ids])
 
 

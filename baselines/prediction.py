@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,36 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from baselines.clip_folder import is_clip_folder, opened
 from baselines.data import Floats, Split, Values, describe, read_split
 from baselines.evaluation import require_same_fields
+from baselines.fresh_inputs import items_of, modalities, with_inputs
 from baselines.models import load_model
 from baselines.models.base import Model
 from baselines.transcript import is_transcript, read_transcript
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
+from schemas.project import Project
 from schemas.records import value_type
 from schemas.tables import Provenance, write_table
 
 VERSION = 1
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions that were written.
+
+    Attributes:
+        path: The table: a row an utterance, in order, with ``utterance_id``, ``model_version``, ``score``
+            (how sure the model is, the mean over categorical fields) and, of every field that was learnt, the
+            value names and the probabilities (``FIELD_soft``). ``annotation push --predictions`` takes it.
+        utterances: How many there are.
+        missing: Of features that were made for this, how many utterances have none and were masked.
+    """
+
+    path: Path
+    utterances: int
+    missing: Mapping[str, int]
 
 
 def predict(
@@ -29,41 +50,58 @@ def predict(
     split: str = "test",
     *,
     out: Path | None = None,
+    models: Sequence[str] = (),
     cache_dir: Path | None = None,
-) -> Path:
-    """Predict the labels of a split, or of a transcript, and write them as a table.
+) -> Predicted:
+    """Predict the labels of a split, a transcript or a folder of recordings, and write them as a table.
 
     Args:
         run: A run folder.
-        dataset: A dataset folder or the name of a Hub repository, with the fields of the model; or a
-            transcript (see `baselines.transcript`).
-        split: Name of the split; a transcript has none.
-        out: The table; by default ``predictions-SPLIT.parquet`` of the run, and beside a transcript
+        dataset: A dataset folder or the name of a Hub repository, with the fields of the model; a transcript
+            (see `baselines.transcript`); or a folder of recordings (see `baselines.clip_folder`).
+        split: Name of the split; what is no dataset has none.
+        out: The table; by default ``predictions-SPLIT.parquet`` of the run, and beside what is no dataset
             ``NAME.predictions.parquet``.
+        models: Folders and files in which the models of features may be found.
         cache_dir: Where ``datasets`` keeps its cache; by default its own place.
 
-    Returns:
-        The path of the table: a row an utterance, in order, with ``utterance_id``, ``model_version``,
-        ``score`` (how sure the model is, the mean over categorical fields) and, of every field that was
-        learnt, the value names and the probabilities (``FIELD_soft``). ``annotation push --predictions``
-        takes it.
-
     Raises:
-        InputError: There is no such run, dataset, split or transcript, the fields are others, or the model
-            wants features that a transcript has not.
+        InputError: There is no such run, dataset, split, transcript or folder, the fields are others, or
+            features that the model wants cannot be made of it.
     """
-    model = load_model(run)
-    transcript = Path(dataset)
-    if transcript.is_file() and is_transcript(transcript):
-        digest = hashlib.sha256(transcript.read_bytes()).hexdigest()
-        utterances = read_transcript(transcript)
-        path = out or transcript.with_suffix(".predictions.parquet")
-    else:
-        description = describe(dataset)
-        require_same_fields(model, description, str(dataset))
-        digest = description.digest
-        utterances = read_split(dataset, description, split, cache_dir)
-        path = out or Path(run) / f"predictions-{split}.parquet"
+    model, given = load_model(run), Path(dataset)
+    streams = getattr(model.config, "streams", {})
+    if given.is_file() and is_transcript(given):
+        utterances = read_transcript(given)
+        return _predict_fresh(model, utterances, given, None, out, models)
+    if is_clip_folder(given):
+        with opened(given, modalities(streams)) as (utterances, project):
+            return _predict_fresh(model, utterances, given, project, out, models)
+    description = describe(dataset)
+    require_same_fields(model, description, str(dataset))
+    utterances = read_split(dataset, description, split, cache_dir)
+    path = out or Path(run) / f"predictions-{split}.parquet"
+    return Predicted(_write(model, utterances, path, description.digest), len(utterances), {})
+
+
+def _predict_fresh(
+    model: Model,
+    utterances: Split,
+    source: Path,
+    project: Project | None,
+    out: Path | None,
+    models: Sequence[str],
+) -> Predicted:
+    """Predict for utterances that are in no dataset."""
+    config = {"streams": getattr(model.config, "streams", {})}
+    filled, missing = with_inputs(utterances, config, items_of(utterances, project), models)
+    path = out or source.resolve().with_suffix(".predictions.parquet")
+    content = source.read_bytes() if source.is_file() else "\n".join(utterances.utterance_ids).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    return Predicted(_write(model, filled, path, digest), len(filled), missing)
+
+
+def _write(model: Model, utterances: Split, path: Path, digest: str) -> Path:
     table = prediction_table(model, utterances)
     aside = path.with_name(f".{path.name}")
     write_table(aside, table, table.schema, _provenance(model, digest, utterances.name))

@@ -167,7 +167,7 @@ def results(extractor: Extractor, items: Iterable[Item]) -> list[Floats | Absent
 
     def usable() -> Iterator[Item]:
         for item in items:
-            reason = _lacks(extractor.modality, item)
+            reason = lacks(extractor.modality, item)
             if reason is None:
                 places.append(len(found))
             found.append(Absent(reason or "nothing was extracted"))
@@ -180,7 +180,8 @@ def results(extractor: Extractor, items: Iterable[Item]) -> list[Floats | Absent
     return found
 
 
-def _lacks(modality: Modality, item: Item) -> str | None:
+def lacks(modality: Modality, item: Item) -> str | None:
+    """Say why an utterance lacks a modality; None where it has it."""
     if modality is Modality.TEXT:
         return None if item.text.strip() else "there is no text"
     if modality is Modality.AUDIO:

@@ -34,7 +34,7 @@ def run(tiny, tmp_path, cache):
 
 def test_predictions_of_a_run_are_judged_like_the_run(run, tiny, tmp_path, cache):
     found = evaluate(run, tiny, n_boot=20, cache_dir=cache)
-    path = predict(run, tiny, "test", cache_dir=cache)
+    path = predict(run, tiny, "test", cache_dir=cache).path
     outside = evaluate_predictions(path, tiny, out=tmp_path / "kept", n_boot=20, cache_dir=cache)
     for name, one in found.fields.items():
         for metric, score in one.metrics.items():
@@ -170,7 +170,7 @@ def test_the_command(run, tiny, tmp_path):
         return result.stdout
 
     assert "interval" in call(run, tiny)
-    path = predict(run, tiny, "test")
+    path = predict(run, tiny, "test").path
     assert "majority" in call(tiny, "--predictions", path)
     assert json.loads(call(tmp_path / "new", tiny, "--predictions", path, "--json"))["seed"] is None
     assert (tmp_path / "new" / "evaluation.json").exists()

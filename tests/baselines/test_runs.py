@@ -122,7 +122,7 @@ def test_faults_of_training_leave_nothing(tiny, tmp_path, cache):
 
 def test_predictions_are_names_in_utterance_order(tiny, tmp_path, cache, maker):
     train("tfidf-logistic", tiny, tmp_path / "run", cache_dir=cache)
-    path = predict(tmp_path / "run", tiny, "test", cache_dir=cache)
+    path = predict(tmp_path / "run", tiny, "test", cache_dir=cache).path
     table = pq.read_table(path)
     rows = maker.rows(9, "e")
     assert table.column("utterance_id").to_pylist() == [row["utterance_id"] for row in rows]
@@ -134,7 +134,7 @@ def test_predictions_are_names_in_utterance_order(tiny, tmp_path, cache, maker):
     assert np.allclose([sum(one) for one in table.column("emotion_soft").to_pylist()], 1, atol=1e-6)
     assert read_provenance(path).parameters["split"] == "test"
     assert (
-        predict(tmp_path / "run", tiny, "validation", cache_dir=cache).name
+        predict(tmp_path / "run", tiny, "validation", cache_dir=cache).path.name
         == "predictions-validation.parquet"
     )
 
