@@ -149,18 +149,19 @@ def raters(
     language: Annotated[str, typer.Option(help="Language of the page: en or zh.")] = "en",
     as_json: JsonOption = False,
 ) -> None:
-    """Compare each rater with the others; writes reports/raters.html and reports/raters.json."""
-    from annotation.raters import write_report
+    """Compare each rater with the others; writes private/raters.html and private/raters.json."""
+    from annotation.raters import HTML_FILE, write_report
     from schemas.project import Project
 
     report = write_report(Project(project), language)
     if as_json:
         print_json(report.to_dict())
         return
-    console.print(report.table())
+    for table in report.tables():
+        console.print(table)
     if any(one.simulated for one in report.raters):
         console.print("SIMULATED RATERS: these are not people.", style="bold yellow")
-    console.print(f"[green]wrote[/] {project / 'reports' / 'raters.html'}", highlight=False, soft_wrap=True)
+    console.print(f"[green]wrote[/] {project / HTML_FILE}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -26,7 +26,7 @@ from schemas.fields import Field, IntervalField, Missing, MultilabelField, Nomin
 NOBODY_ELSE = "no utterance has a consensus of other raters to compare with"
 GUESSING_STEPS = 200
 FEWEST = 6
-"""Fewest compared answers for a drift: two in each third."""
+"""Fewest compared answers for a drift (two in each third), or to say that a rater differs."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def measure(
         len(own),
         untold,
         len(mine),
-        mean_interval(close, units),
+        within(mean_interval(close, units), 0.0, 1.0),
         mean_interval(signed[on_scale], units[on_scale]),
         _drift(close, units),
         _use(answers.field, found, mine),
@@ -213,6 +213,13 @@ def measure(
 def mean_interval(values: Floats, cluster: Ints) -> Interval:
     """A mean with its 95% interval from leaving out one cluster at a time."""
     return _ratio_interval(cluster, [(np.ones(len(values)), values)])
+
+
+def within(interval: Interval, lowest: float, highest: float) -> Interval:
+    """Return an interval without what lies beyond the possible numbers."""
+    if interval.low is None or interval.high is None:
+        return interval
+    return Interval(interval.value, max(interval.low, lowest), min(interval.high, highest))
 
 
 def _drift(close: Floats, cluster: Ints) -> Interval:

@@ -3,13 +3,55 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from rich.table import Table
 
-from annotation.rater_measures import FieldMeasures
+from annotation.rater_measures import FEWEST, FieldMeasures, Interval
+
+SIDE_BY_SIDE = 6
+"""Most raters who stand side by side on a terminal; of more there is a summary."""
+LOOKS = 20
+"""Most raters and fields that a terminal lists as worth looking at together."""
+UNRELATED = 0.9
+"""Probability from which answers are said to have no relation to those of the others."""
+
+
+class Why(StrEnum):
+    """Why a rater's answers to a field are worth looking at together; each is its mark."""
+
+    DIFFERS = "≠"
+    DRIFTS = "↓"
+    UNRELATED = "?"
+
+
+WORDS: Mapping[Why, str] = {
+    Why.DIFFERS: "differs more than most",
+    Why.DRIFTS: "further from the others later on",
+    Why.UNRELATED: "no relation to the others shown",
+}
+MARKS = "   ".join(f"{why} {words}" for why, words in WORDS.items())
+
+
+@dataclass(frozen=True)
+class Look:
+    """One rater in one field, to be looked at together with the rater.
+
+    Attributes:
+        rater: The pseudonym.
+        field: The field.
+        measures: The rater in the field.
+        why: What is worth looking at.
+    """
+
+    rater: str
+    field: str
+    measures: FieldMeasures
+    why: tuple[Why, ...]
 
 
 @dataclass(frozen=True)
@@ -73,30 +115,111 @@ class RaterReport:
                 for one in self.raters
             },
             "ratings_without_rater": self.unknown,
+            "look_at": [
+                {"rater": look.rater, "field": look.field, "why": [why.name.casefold() for why in look.why]}
+                for look in self.looks()
+            ],
             "options": {name: list(options) for name, options in self.options.items()},
             "made_from": dict(self.made_from),
         }
 
-    def table(self) -> Table:
-        """Return a table for a terminal, a row a field and a column a rater: closeness to the others.
+    def looks(self) -> list[Look]:
+        """Find what is worth looking at together, where there are most answers first."""
+        found = []
+        for name in self.options:
+            middle = self.median(name)
+            for one in self.raters:
+                why = reasons(one.fields[name], middle)
+                if why:
+                    found.append(Look(one.rater, name, one.fields[name], why))
+        return sorted(found, key=lambda look: (-look.measures.compared, look.rater))
 
-        The page and the JSON hold the rest. A mark says what to look at together: ``↓`` the last third of the
-        answers is further from the others than the first, and its interval excludes 0; ``?`` the answers more
-        probably than not carry no information.
+    def median(self, field: str) -> float | None:
+        """Return the median of the raters' agreement with the others; None of fewer than three."""
+        values = self._accuracies(field)
+        return statistics.median(values) if len(values) > 2 else None
+
+    def _accuracies(self, field: str) -> list[float]:
+        found = (one.fields[field].accuracy.value for one in self.raters)
+        return [value for value in found if value is not None]
+
+    def tables(self, most: int = LOOKS) -> list[Table]:
+        """Return tables for a terminal: the raters side by side, or, of many, a summary and where to look.
+
+        Args:
+            most: The most looks that are listed; the page and the JSON hold the rest.
         """
-        marks = "↓ further from the others towards the end   ? answers may carry no information"
-        table = Table(title=f"Raters of {self.title}: agreement with the others", caption=marks)
-        table.add_column("field", no_wrap=True)
+        if len(self.raters) <= SIDE_BY_SIDE:
+            return [self._side_by_side()]
+        return [self._summary(), *([self._listed(most)] if self.looks() else [])]
+
+    def _side_by_side(self) -> Table:
+        """A row a field and a column a rater."""
+        table = Table(title=f"Raters of {self.title}: agreement with the others", caption=MARKS)
+        table.add_column("field", overflow="fold")
         for one in self.raters:
             table.add_column(one.rater, justify="right", overflow="fold")
         for name in self.options:
-            table.add_row(name, *(_closeness(one.fields.get(name)) for one in self.raters))
+            middle = self.median(name)
+            table.add_row(name, *(_cell(one.fields[name], middle) for one in self.raters))
+        return table
+
+    def _summary(self) -> Table:
+        """A row a field: how the agreement of all raters is spread, and how many have which mark."""
+        title = f"{len(self.raters):,} raters of {self.title}: agreement with the others"
+        table = Table(title=title, caption=MARKS)
+        table.add_column("field", overflow="fold")
+        for head in ("raters compared", "lower quartile", "median", "upper quartile", *Why):
+            table.add_column(head, justify="right")
+        looks = self.looks()
+        for name in self.options:
+            values = self._accuracies(name)
+            quarters = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else []
+            shown = [f"{value:.2f}" for value in quarters] or [""] * 3
+            counts = [sum(look.field == name and why in look.why for look in looks) for why in Why]
+            table.add_row(name, f"{len(values):,}", *shown, *(f"{count:,}" for count in counts))
+        return table
+
+    def _listed(self, most: int) -> Table:
+        """A row a rater and field that is worth looking at."""
+        looks = self.looks()
+        more = f"{len(looks) - most:,} more stand on the page" if len(looks) > most else None
+        table = Table(title="Worth looking at together, most answers first", caption=more)
+        for head in ("rater", "field"):
+            table.add_column(head, overflow="fold")
+        for head in ("compared", "agreement"):
+            table.add_column(head, justify="right", no_wrap=True)
+        table.add_column("what")
+        for look in looks[:most]:
+            found = look.measures
+            what = "; ".join(WORDS[why] for why in look.why)
+            table.add_row(look.rater, look.field, f"{found.compared:,}", _interval(found.accuracy), what)
         return table
 
 
-def _closeness(found: FieldMeasures | None) -> str:
-    if found is None or found.accuracy.value is None:
+def reasons(found: FieldMeasures, middle: float | None) -> tuple[Why, ...]:
+    """Return why one rater's answers to a field are worth looking at together.
+
+    Args:
+        found: The rater in the field.
+        middle: The median of all raters' agreement with the others.
+    """
+    high, drift = found.accuracy.high, found.drift.high
+    held = {
+        Why.DIFFERS: found.compared >= FEWEST and high is not None and middle is not None and high < middle,
+        Why.DRIFTS: drift is not None and drift < 0,
+        Why.UNRELATED: found.no_information is not None and found.no_information >= UNRELATED,
+    }
+    return tuple(why for why, is_so in held.items() if is_so)
+
+
+def _cell(found: FieldMeasures, middle: float | None) -> str:
+    if found.accuracy.value is None:
         return ""
-    drifts = found.drift.high is not None and found.drift.high < 0
-    empty = found.no_information is not None and found.no_information > 0.5
-    return f"{found.accuracy.value:.2f}{' ↓' * drifts}{' ?' * empty}"
+    return " ".join([f"{found.accuracy.value:.2f}", *reasons(found, middle)])
+
+
+def _interval(found: Interval) -> str:
+    if found.value is None or found.low is None or found.high is None:
+        return "" if found.value is None else f"{found.value:.2f}"
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"

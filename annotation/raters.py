@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,15 @@ from annotation.rater_measures import Comparison, FieldMeasures, compare, measur
 from annotation.rater_report import Pace, RaterMeasures, RaterReport
 from annotation.raters_page import raters_page
 from annotation.ratings import project_ratings, require_ratings, simulated_raters
+from annotation.roster import write_private
 from schemas import project as folder
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
 
-VERSION = 1
+VERSION = 2
 COMMAND = "annotation raters"
-JSON_FILE = "reports/raters.json"
-HTML_FILE = "reports/raters.html"
+JSON_FILE = "private/raters.json"
+HTML_FILE = "private/raters.html"
 
 
 def measure_raters(
@@ -177,7 +177,9 @@ def _made_from(project: Project) -> dict[str, Any]:
 
 
 def write_report(project: Project, language: str = "en") -> RaterReport:
-    """Compare the raters of a project and write ``reports/raters.json`` and ``reports/raters.html``.
+    """Compare the raters of a project and write ``private/raters.json`` and ``private/raters.html``.
+
+    What is said about single people is for the lead, who talks to them; only the owner can read the files.
 
     Args:
         project: The project.
@@ -188,9 +190,8 @@ def write_report(project: Project, language: str = "en") -> RaterReport:
     """
     report = project_raters(project)
     text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    project.path("private").mkdir(mode=0o700, exist_ok=True)
     with project.writing(COMMAND) as staging:
-        for name, content in ((JSON_FILE, text), (HTML_FILE, raters_page(report, project.schema, language))):
-            path = Path(staging) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, "utf-8")
+        write_private(staging / JSON_FILE, text)
+        write_private(staging / HTML_FILE, raters_page(report, project.schema, language))
     return report

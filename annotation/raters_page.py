@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from annotation import page, pictures
 from annotation.rater_measures import FieldMeasures, Interval
-from annotation.rater_report import RaterMeasures, RaterReport
+from annotation.rater_report import WORDS, Look, RaterMeasures, RaterReport, Why
 from schemas.fields import Field, MultilabelField, Text
 from schemas.label_schema import LabelSchema
 
 LANGUAGES = ("en", "zh")
 DIALOGUES_SHOWN = 5
+MANY = 30
+"""More raters than these are not all shown one by one."""
+BINS = 20
 FEWEST_IN_DIALOGUE = 10
 """Compared answers that a dialogue needs to be worth talking about."""
 
@@ -39,6 +42,19 @@ _WORDS: Mapping[str, Text] = {
         "{n} 条标注没有标注者信息，仅计入“其他人”。",
     ),
     "overview": Text("Overview", "概览"),
+    "all": Text("All {n} raters", "全部 {n} 名标注者"),
+    "many": Text(
+        "There are many raters: the sections below show those who are worth looking at together, most "
+        "answers first. All stand in the table here and in raters.json.",
+        "标注者较多：下文仅显示值得一起查看的标注者，回答最多的在前。全部标注者见此处表格及 raters.json。",
+    ),
+    "look": Text("Worth looking at together", "值得一起查看"),
+    "look_why": Text(
+        "Where there are most answers first. With many raters some stand here by chance: look at examples.",
+        "回答最多的在前。标注者众多时，有些仅因偶然出现在此：请结合实例查看。",
+    ),
+    "what": Text("what", "情况"),
+    "spread": Text("agreement with the others, number of raters", "与其他人的一致程度（标注者人数）"),
     "rater": Text("rater", "标注者"),
     "ratings": Text("utterances", "话语"),
     "period": Text("from, to", "起止"),
@@ -94,6 +110,12 @@ _WORDS: Mapping[str, Text] = {
     "field": Text("field", "字段"),
 }  # fmt: skip
 
+_WHY: Mapping[Why, Text] = {
+    Why.DIFFERS: Text(WORDS[Why.DIFFERS], "与其他人的差异大于多数标注者"),
+    Why.DRIFTS: Text(WORDS[Why.DRIFTS], "后期与其他人的差距变大"),
+    Why.UNRELATED: Text(WORDS[Why.UNRELATED], "回答未显示出与他人的关联"),
+}
+
 Say = Callable[..., str]
 
 
@@ -113,35 +135,84 @@ def raters_page(report: RaterReport, schema: LabelSchema, language: str = "en") 
     simulated = sum(one.simulated for one in report.raters)
     if simulated:
         sheet.notice(say("simulated"), say("simulated_why", some=simulated, all=len(report.raters)))
-    sheet.section(say("overview"), say("how"), *_overview(report, say))
-    sheet.section(say("accuracy"), say("accuracy_why"), *_forests(report, schema, language, "accuracy"))
-    sheet.section(say("drift"), say("drift_why"), *_forests(report, schema, language, "drift"))
-    for one in report.raters:
+    looks = report.looks()
+    many = len(report.raters) > MANY
+    shown = list(dict.fromkeys(look.rater for look in looks))[:MANY] if many else None
+    raters = [one for one in report.raters if shown is None or one.rater in shown]
+    sheet.section(say("overview"), say("how"), *_overview(report, schema, language, say))
+    if looks:
+        sheet.section(say("look"), say("look_why"), _looks(looks, schema, language, say))
+    spreads = _spreads(report, schema, language, say) if many else ()
+    accuracies = _forests(raters, schema, language, "accuracy")
+    sheet.section(say("accuracy"), say("accuracy_why"), *spreads, *accuracies)
+    sheet.section(say("drift"), say("drift_why"), *_forests(raters, schema, language, "drift"))
+    for one in raters:
         sheet.section(one.rater, *_rater(one, report, schema, language, say))
     return sheet.html()
 
 
-def _overview(report: RaterReport, say: Say) -> Iterator[Element]:
+def _overview(report: RaterReport, schema: LabelSchema, language: str, say: Say) -> Iterator[Element]:
     columns = [page.Column(say("rater")), page.Column(say("ratings"), numeric=True)]
     columns += [page.Column(say("period")), page.Column(say("seconds"), numeric=True)]
+    columns += [page.Column(field.title.get(language), numeric=True) for field in schema]
     rows: list[list[page.Cell]] = [
         [
             one.rater,
             one.ratings,
             page.NO_VALUE if one.first is None else f"{one.first}, {one.last}",
             page.estimate(one.seconds.median, one.seconds.low, one.seconds.high, 1),
+            *(page.number(one.fields[field.name].accuracy.value, 2) for field in schema),
         ]
         for one in report.raters
     ]
-    yield page.table(say("overview"), columns, rows, note=say("quartiles"))
+    table = page.table(say("overview"), columns, rows, note=say("quartiles"))
+    if len(report.raters) > MANY:
+        yield page.paragraph(say("many"))
+        yield page.details(say("all", n=f"{len(report.raters):,}"), table)
+    else:
+        yield table
     if report.unknown:
         yield page.paragraph(say("unknown", n=f"{report.unknown:,}"), class_="muted")
 
 
-def _forests(report: RaterReport, schema: LabelSchema, language: str, what: str) -> Iterator[Element]:
+def _looks(looks: Sequence[Look], schema: LabelSchema, language: str, say: Say) -> Element:
+    columns = [page.Column(say("rater")), page.Column(say("field"))]
+    columns += [page.Column(say(key), numeric=True) for key in ("compared", "agreement")]
+    columns.append(page.Column(say("what"), words=True))
+    rows: list[list[page.Cell]] = [
+        [
+            look.rater,
+            schema[look.field].title.get(language),
+            look.measures.compared,
+            page.estimate(
+                look.measures.accuracy.value, look.measures.accuracy.low, look.measures.accuracy.high, 2
+            ),
+            "; ".join(_WHY[why].get(language) for why in look.why),
+        ]
+        for look in looks
+    ]
+    return page.table(say("look"), columns, rows)
+
+
+def _spreads(report: RaterReport, schema: LabelSchema, language: str, say: Say) -> Iterator[Element]:
+    """How the agreement of all raters is spread, by field."""
+    edges = [place / BINS for place in range(BINS + 1)]
+    for field in schema:
+        counts = [0] * BINS
+        for one in report.raters:
+            value = one.fields[field.name].accuracy.value
+            if value is not None:
+                counts[min(int(value * BINS), BINS - 1)] += 1
+        if any(counts):
+            yield pictures.histogram(_name(field, language), edges, counts, note=say("spread"))
+
+
+def _forests(
+    raters: Sequence[RaterMeasures], schema: LabelSchema, language: str, what: str
+) -> Iterator[Element]:
     for field in schema:
         marks = []
-        for one in report.raters:
+        for one in raters:
             found: Interval = getattr(one.fields[field.name], what)
             marks.append(pictures.Mark(one.rater, found.value, found.low, found.high))
         if any(mark.value is not None for mark in marks):

@@ -76,21 +76,23 @@ class FieldOutcome:
     names: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold; numbers that do not exist are null."""
-        parameters = {
+        """Return what JSON can hold, without what is said about single raters."""
+        return {
+            "method": self.method,
+            "converged": self.converged,
+            "iterations": self.iterations,
+            "notes": [{**vars(note), "about": list(note.about)} for note in self.notes],
+        }
+
+    def estimates(self) -> dict[str, Any]:
+        """Return what was estimated about raters, by part and parameter; null for what does not exist."""
+        return {
             part or self.field: {
                 name: dict(zip(self.names, map(_plain, values), strict=True))
                 for name, values in found.items()
             }
             for part, found in self.raters.items()
             if found
-        }
-        return {
-            "method": self.method,
-            "converged": self.converged,
-            "iterations": self.iterations,
-            "notes": [{**vars(note), "about": list(note.about)} for note in self.notes],
-            "raters": parameters,
         }
 
 
@@ -123,12 +125,16 @@ class Decided:
                 yield one.field, note
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
+        """Return what JSON can hold, without what is said about single raters."""
         return {
             "method": self.method,
             "min_agreement": self.min_agreement,
             "fields": {one.field: one.to_dict() for one in self.fields},
         }
+
+    def estimates(self) -> dict[str, Any]:
+        """Return what was estimated about raters, by field, part and parameter, as JSON can hold it."""
+        return {one.field: one.estimates() for one in self.fields}
 
 
 def notes_on(answers: Answers, asked: str, used: str, converged: bool) -> tuple[Note, ...]:

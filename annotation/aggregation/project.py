@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +16,7 @@ from annotation.aggregation.methods import METHODS
 from annotation.aggregation.outcome import Decided, Note, NoteKind
 from annotation.aggregation.ratings_table import rating_faults
 from annotation.ratings import oldest_first, project_ratings, require_ratings
+from annotation.roster import write_private
 from schemas import project as folder
 from schemas import records
 from schemas.errors import InputError, Issue
@@ -23,7 +25,7 @@ from schemas.label_schema import LabelSchema
 from schemas.project import Project
 from schemas.tables import read_table, write_table
 
-VERSION = 4
+VERSION = 5
 COMMAND = "annotation aggregate"
 ADJUDICATION = "adjudication"
 """Origin of the ratings that decide, rather than count among others: ``annotations/adjudication.parquet``."""
@@ -43,8 +45,8 @@ def decide_project(
     """Decide the labels of a project.
 
     Writes ``labels/METHOD.parquet``, a row for every utterance, and ``reports/labels-METHOD.json``: how each
-    field was decided, what is worth knowing about it, and what was estimated about raters. Adjudicators'
-    answers take the place of what the raters' would decide.
+    field was decided and what is worth knowing about it. What was estimated about raters stands in
+    ``private/estimates-METHOD.json``. Adjudicators' answers take the place of what the raters' would decide.
 
     Returns:
         The labels and how they were decided; None when they stand there already, from the same ratings.
@@ -74,11 +76,12 @@ def decide_project(
     if rulings.num_rows:
         rulings = rulings.take(pa.array(oldest_first(rulings)))
         labels = fit_relations(adjudicated(labels, rulings, project.schema), project.schema)
+    project.path("private").mkdir(mode=0o700, exist_ok=True)
     with project.writing(COMMAND) as staging:
         write_table(staging / target, labels, records.labels_schema(project.schema), provenance)
         (staging / account).parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(decided.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-        (staging / account).write_text(text + "\n", "utf-8")
+        (staging / account).write_text(_json(decided.to_dict()), "utf-8")
+        write_private(staging / f"private/estimates-{method}.json", _json(decided.estimates()))
     return Decided(labels, method, min_agreement, decided.fields)
 
 
@@ -90,6 +93,10 @@ def notes_of(project: Project, method: str) -> list[str]:
         for field, one in account["fields"].items()
         for note in one["notes"]
     ]
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def _account(method: str) -> str:

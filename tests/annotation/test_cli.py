@@ -205,7 +205,7 @@ def test_other_methods_and_a_threshold(sample):
 def test_raters_timesheet_and_guidelines(sample):
     table = run("raters", "--project", sample.root)
     assert "simulated" in table
-    assert (sample.root / "reports" / "raters.html").is_file()
+    assert sample.path("private/raters.html").stat().st_mode & 0o777 == 0o600
     assert json.loads(run("timesheet", "--project", sample.root, "--json"))["file"].startswith("private/")
     for language in ("zh", "en"):
         run("guidelines", "--project", sample.root, "--language", language)

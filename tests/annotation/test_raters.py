@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from annotation.aggregation.answers import Rows, read_answers
 from annotation.agreement.consensus import majority
 from annotation.rater_measures import _evidence_of_dependence, compare
+from annotation.rater_report import Why
 from annotation.raters import measure_raters, write_report
+from annotation.raters_page import raters_page
 from corpus.sample.packaged import create_sample
 from corpus.sample.raters import RATERS, simulate
 from schemas import load_schema
@@ -208,25 +213,90 @@ def test_bad_input_gives_reasons() -> None:
     empty = measure_raters(table([]), SCHEMA)
     for report in (alone, unknown, empty):
         json.dumps(report.to_dict(), allow_nan=False)
-        assert report.table().row_count == len(tuple(SCHEMA))
-        assert len(report.table().columns) == 1 + len(report.raters)
+        (shown,) = report.tables()
+        assert shown.row_count == len(tuple(SCHEMA))
+        assert len(shown.columns) == 1 + len(report.raters)
+
+
+def on_terminal(report: Any, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    for one in report.tables():
+        console.print(one)
+    return console.export_text()
+
+
+def crowd(raters: int, items: int) -> pa.Table:
+    """Many raters, Chinese names among them; one tires, one answers at random."""
+    random = np.random.default_rng(8)
+    names = [f"评分者{place:03d}" if place % 2 else f"crowd-worker-{place:03d}" for place in range(raters)]
+    rows = []
+    for item in range(items):
+        truth = random.integers(2)
+        chosen = {0, 1, *(2 + random.permutation(raters - 2)[:3]).tolist()}
+        for place in sorted(chosen):
+            right = {0: 0.98 if item < items / 2 else 0.55, 1: 0.5}.get(place, 0.9)
+            answer = truth if random.random() < right else 1 - truth
+            rows.append(
+                {"utterance_id": f"u{item}", "dialogue_id": f"d{item // 4}", "rater": names[place],
+                 "humor": ("none", "humorous")[answer]}
+            )  # fmt: skip
+    return table(rows)
+
+
+def test_of_many_raters_a_terminal_shows_a_summary_and_where_to_look() -> None:
+    report = measure_raters(crowd(300, 400), SCHEMA, title="语料")
+    out = on_terminal(report)
+    lines = out.splitlines()
+    assert max(cell_len(line) for line in lines) <= 80
+    assert len(lines) < 120
+    assert "298 raters of 语料" in out  # two of the 300 got nothing
+    (humor,) = [line for line in lines if line.startswith("│ humor") and line.count("│") == 9]
+    assert int(humor.split("│")[2]) > 280
+    looks = {(look.rater, why) for look in report.looks() for why in look.why}
+    assert ("crowd-worker-000", Why.DRIFTS) in looks
+    assert ("评分者001", Why.DIFFERS) in looks
+    assert len(looks) < 40, "no crowd of careful raters"
+    assert "评分者001" in out
+    assert [look.measures.compared for look in report.looks()] == sorted(
+        (look.measures.compared for look in report.looks()), reverse=True
+    )
+    listed = json.loads(json.dumps(report.to_dict()))["look_at"]
+    assert [one["why"] for one in listed if one["rater"] == "crowd-worker-000"] == [["differs", "drifts"]]
+
+
+def test_of_many_raters_the_page_shows_those_to_look_at(tmp_path: Path) -> None:
+    report = measure_raters(crowd(300, 400), SCHEMA, title="x")
+    html = raters_page(report, SCHEMA)
+    assert html.count("<section") < 60
+    assert all(one.rater in html for one in report.raters), "the table has all"
+    assert len(html) < 2_000_000
+    assert len(raters_page(measure_raters(crowd(12, 100), SCHEMA, title="x"), SCHEMA).split("<section")) > 12
+
+
+def test_marks_of_a_rater() -> None:
+    report = measure_raters(drawn(1200), SCHEMA)
+    (shown,) = report.tables()
+    out = on_terminal(report)
+    assert shown.row_count == len(tuple(SCHEMA))
+    assert "↓" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_report_of_a_project(tmp_path: Path, language: str) -> None:
     project, _ = create_sample(tmp_path / "p")
     report = write_report(project, language)
-    content = json.loads(project.path("reports/raters.json").read_text("utf-8"))
+    content = json.loads(project.path("private/raters.json").read_text("utf-8"))
     assert list(content["raters"]) == [f"simulated-{one.name}" for one in RATERS]
     assert content["raters"]["simulated-r1"]["simulated"] is True
     assert content["raters"]["simulated-r1"]["fields"]["humor"]["by_language"].keys() == {"en", "zh"}
-    html = project.path("reports/raters.html").read_text("utf-8")
+    html = project.path("private/raters.html").read_text("utf-8")
     assert all(one.rater in html for one in report.raters)
     assert html.count("<svg") > 50
     assert {"en": "simulated, not people", "zh": "程序模拟"}[language] in html
     text = re.sub(r"<[^>]+>", " ", html).casefold()
     for word in ("bad", "worst", "poor", "careless", "spam", "error", "fail", "rank"):
         assert not re.search(rf"\b{word}", text.replace("not a judgement", "")), word
-    before = project.path("reports/raters.html").read_bytes()
+    before = project.path("private/raters.html").read_bytes()
     write_report(project, language)
-    assert project.path("reports/raters.html").read_bytes() == before
+    assert project.path("private/raters.html").read_bytes() == before

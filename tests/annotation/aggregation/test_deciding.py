@@ -244,7 +244,7 @@ class TestBadInput:
         decided = decide(ratings(rows), SCHEMA, method)
         assert validate_answers(decided.labels, SCHEMA, "labels") == []
         assert decided.labels.schema.equals(labels_schema(SCHEMA))
-        text = json.dumps(decided.to_dict(), allow_nan=False)
+        text = json.dumps(decided.to_dict() | {"estimates": decided.estimates()}, allow_nan=False)
         assert json.loads(text)["method"] == method
         assert all(str(note) for _, note in decided.notes())
         notes = {one.field: one.notes for one in decided.fields}[field]
@@ -526,7 +526,12 @@ def test_a_project_with_adjudication(tmp_path: Path) -> None:
     decided = decide_project(project, "dawid_skene", min_agreement=0.4)
     assert decided is not None
     account = json.loads(project.path("reports/labels-dawid_skene.json").read_text("utf-8"))
-    assert account["fields"]["humor"]["raters"]["humor"]["confusion"]["simulated-r1"][0][0] > 0.5
+    assert account["fields"]["humor"].keys() == {"method", "converged", "iterations", "notes"}
+    private = project.path("private/estimates-dawid_skene.json")
+    assert private.stat().st_mode & 0o777 == 0o600
+    estimates = json.loads(private.read_text("utf-8"))
+    assert estimates["humor"]["humor"]["confusion"]["simulated-r1"][0][0] > 0.5
+    assert "simulated-r" not in project.path("reports/labels-dawid_skene.json").read_text("utf-8")
     made_from = read_provenance(project.path("labels/dawid_skene.parquet"))
     assert made_from is not None
     assert made_from.parameters["fields"]["valence"] == "gaussian_raters"
