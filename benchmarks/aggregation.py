@@ -33,6 +33,7 @@ from annotation.aggregation import aggregate  # noqa: E402
 from annotation.aggregation.answers import Rows, read_answers  # noqa: E402
 from annotation.aggregation.dawid_skene import dawid_skene  # noqa: E402
 from annotation.aggregation.estimate import Estimate, Scores  # noqa: E402
+from annotation.aggregation.ewe import ewe_score  # noqa: E402
 from annotation.aggregation.glad import glad  # noqa: E402
 from annotation.aggregation.mace import mace  # noqa: E402
 from annotation.aggregation.methods import SCORING, VOTING  # noqa: E402
@@ -311,8 +312,13 @@ def calibration(largest: int) -> None:
 
 
 def snow(folder: Path) -> bool:
-    """Print the correlation with gold by method and scale; say whether a method keeps up with the mean."""
+    """Print the correlation with gold by method and scale; say whether those for numbers keep up with the mean.
+
+    The interval of a method's distance from the mean resamples headlines.
+    """
     found: dict[str, list[float]] = {}
+    resampled: dict[str, list[Floats]] = {}
+    drawn = np.random.default_rng(0).integers(0, 100, (2000, 100))
     names = []
     for file in sorted(folder.glob("*.tsv")):
         names.append(file.name.split(".")[0])
@@ -324,8 +330,10 @@ def snow(folder: Path) -> bool:
         gold = np.zeros(len(items))
         gold[item] = [float(row["gold"]) for row in rows]
         scores = Scores(item, worker, value, len(items), len(workers))
-        for name, method in SCORING.items():
-            found.setdefault(name, []).append(np.corrcoef(method(scores).value, gold)[0, 1])
+        for name, method in {**SCORING, "ewe, as published": partial(ewe_score, as_published=True)}.items():
+            value_of = method(scores).value
+            found.setdefault(name, []).append(np.corrcoef(value_of, gold)[0, 1])
+            resampled.setdefault(name, []).append(correlations(value_of[drawn], gold[drawn]))
         edges = np.linspace(-100 if names[-1] == "valence" else 0, 100, BINS + 1)
         option = np.clip(np.digitize(value, edges) - 1, 0, BINS - 1)
         votes = Votes(item, worker, option, len(items), len(workers), BINS, BINS)
@@ -334,12 +342,26 @@ def snow(folder: Path) -> bool:
             expected = voting(votes).probability @ middle
             found.setdefault(f"{name} ({BINS} bins)", []).append(np.corrcoef(expected, gold)[0, 1])
     table = Table(title="Snow et al. 2008: correlation with gold, 100 headlines, 38 workers")
-    for head in ("method", *names, "mean of all"):
+    for head in ("method", *names, "mean of all", "less the mean's (95%)"):
         table.add_column(head, justify="left" if head == "method" else "right")
+    kept = True
     for name, row in found.items():
-        table.add_row(name, *(f"{one:.3f}" for one in row), f"{np.mean(row):.3f}")
+        interval = ""
+        if name in resampled:
+            away = np.mean(resampled[name], axis=0) - np.mean(resampled["mean"], axis=0)
+            low, high = np.quantile(away, [0.025, 0.975])
+            interval = f"{np.mean(row) - np.mean(found['mean']):+.3f} ({low:+.3f} to {high:+.3f})"
+            kept &= name == "median" or bool(high >= 0)  # the median leaves out most of the numbers
+        table.add_row(name, *(f"{one:.3f}" for one in row), f"{np.mean(row):.3f}", interval)
     console.print(table)
-    return float(np.mean(found["gaussian_raters"])) >= float(np.mean(found["mean"]))
+    return kept
+
+
+def correlations(one: Floats, other: Floats) -> Floats:
+    """Pearson correlation of each row."""
+    one, other = (each - each.mean(axis=1, keepdims=True) for each in (one, other))
+    found: Floats = (one * other).sum(axis=1) / np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    return found
 
 
 def main() -> None:

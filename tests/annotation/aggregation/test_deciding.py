@@ -26,8 +26,9 @@ from annotation.aggregation import (
 )
 from annotation.aggregation.deciding import consistent_sets
 from annotation.aggregation.estimate import Scores
-from annotation.aggregation.ewe import evaluator_weights, ewe_score
+from annotation.aggregation.ewe import evaluator_weights, ewe_score, published_weights
 from annotation.aggregation.gaussian_raters import gaussian_raters
+from annotation.aggregation.mean import mean_score
 from annotation.aggregation.median import median, median_score, signed_median
 from annotation.aggregation.votes import Votes
 from annotation.agreement.reading import read_ratings
@@ -162,8 +163,58 @@ def test_evaluator_weights_are_the_paper_s_correlations() -> None:
     item, rater = np.divmod(np.arange(150), 3)
     scores = Scores(item, rater, value.ravel(), 50, 3)
     expected = [np.corrcoef(value[:, one], value.mean(axis=1))[0, 1] for one in range(3)]
-    assert evaluator_weights(scores) == pytest.approx(expected)
-    assert ewe_score(scores).value == pytest.approx(value @ expected / np.sum(expected))
+    assert published_weights(scores) == pytest.approx(expected)
+    published = ewe_score(scores, as_published=True)
+    assert published.value == pytest.approx(value @ expected / np.sum(expected))
+
+
+def test_evaluator_weights_are_correlations_with_the_others_less_chance() -> None:
+    """By hand: DerSimonian and Laird's weights of the raters' correlations on Fisher's scale."""
+    random = np.random.default_rng(4)
+    noise = np.array([0.3, 0.8, 1.5, 3.0])
+    value = random.normal(size=(50, 1)) + noise * random.normal(size=(50, 4))
+    item, rater = np.divmod(np.arange(200), 4)
+    others = (value.sum(axis=1, keepdims=True) - value) / 3
+    z = np.arctanh([np.corrcoef(value[:, one], others[:, one])[0, 1] for one in range(4)])
+    error = 1 / 47
+    between = max((((z - z.mean()) ** 2).sum() / error - 3) / ((4 - 1) / error), 0)
+    expected = np.tanh(z.mean() + between / (between + error) * (z - z.mean()))
+    assert between > 0
+    found = evaluator_weights(Scores(item, rater, value.ravel(), 50, 4))
+    assert found == pytest.approx(np.maximum(expected, 0))
+
+
+def test_raters_of_few_items_weigh_as_a_typical_one() -> None:
+    random = np.random.default_rng(9)
+    value = random.normal(size=(60, 1)) + np.array([0.4, 0.5, 1.0, 1.0]) * random.normal(size=(60, 4))
+    chosen = np.ones((60, 4), dtype=bool)
+    chosen[3:, 3] = False  # three items: a correlation of three numbers says nothing
+    value[:3, 3] = -value[:3, 0]
+    item, rater = np.nonzero(chosen)
+    scores = Scores(item, rater, value[chosen], 60, 5)
+    weight = evaluator_weights(scores)
+    assert weight[:3].min() < weight[3] < weight[:3].max()
+    assert published_weights(scores)[3] == 0
+    assert np.isnan(weight[4])
+    constant = Scores(item, rater, np.where(rater == 1, 2.0, value[chosen]), 60, 5)
+    assert evaluator_weights(constant)[1] == 0
+    alone = Scores(np.arange(6), np.zeros(6, dtype=np.int64), np.arange(6.0), 6, 1)
+    assert evaluator_weights(alone)[0] == pytest.approx(1, abs=0.01)
+
+
+def test_weights_without_chance_find_the_truth_better_than_published_ones() -> None:
+    gains = []
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        truth = random.normal(size=60)
+        noise = np.exp(random.normal(0, 0.6, 20))
+        rater = np.argsort(random.random((60, 20)), axis=1)[:, :4].ravel()
+        item = np.repeat(np.arange(60), 4)
+        scores = Scores(item, rater, truth[item] + noise[rater] * random.normal(size=240), 60, 20)
+        found = (ewe_score(scores), ewe_score(scores, as_published=True), mean_score(scores))
+        ours, published, mean = (np.corrcoef(one.value, truth)[0, 1] for one in found)
+        gains.append((ours - published, ours - mean))
+    assert (np.mean(gains, axis=0) > np.std(gains, axis=0) / np.sqrt(20)).all()
 
 
 def test_gaussian_raters_find_offsets_and_noise() -> None:
