@@ -27,12 +27,16 @@ from corpus.hf_features import (
     default_features,
     dialogue_features,
     encoders,
+    media_features,
     vector_features,
 )
+from corpus.media import published as recordings
+from corpus.media.published import CONFIGURATION, Columns
+from corpus.media.segments import Segments
 from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.progress import progress
-from schemas.project import DATASET, Project
+from schemas.project import DATASET, Project, Variant
 from schemas.records import SPLIT_NAMES
 from schemas.tables import ROW_GROUP, Provenance, TableWriter, read_provenance, row_count
 
@@ -54,14 +58,20 @@ class Built:
     Attributes:
         rows: Rows by configuration and split.
         labels: The table of decided labels that was built.
+        variant: How much of the recordings is in it.
     """
 
     rows: dict[str, dict[str, int]]
     labels: str
+    variant: str
 
 
-def build(project: Project) -> Built | None:
+def build(project: Project, variant: str | None = None) -> Built | None:
     """Build ``dataset/`` from the project's tables.
+
+    Args:
+        project: The project.
+        variant: How much of the recordings goes into it, one of `Variant`; None: what ``corpus.yaml`` says.
 
     Returns:
         What was built; None when it stands there already, built from the same tables.
@@ -76,18 +86,21 @@ def build(project: Project) -> Built | None:
     ):
         project.require(name, command)
     labels = project.labels_built()
-    features = table.names(project)
-    _refuse_stale(project, (labels, folder.SPLITS), features)
+    kind = recordings.chosen(project, variant)
+    features = [] if kind == Variant.POINTERS else table.names(project)
+    _refuse_stale(project, (labels, folder.SPLITS), features, kind)
     annotations = project.annotation_files()
     inputs = [folder.UTTERANCES, folder.DIALOGUES, folder.SPLITS, folder.SCHEMA, folder.SETTINGS]
     inputs += [name for one in features for name in published.input_files(project, one)]
     inputs += [labels, *annotations, *([BEST_POSSIBLE] if project.has(BEST_POSSIBLE) else [])]
-    provenance = project.provenance("corpus build", VERSION, inputs)
+    if kind != Variant.FEATURES:
+        inputs += Segments(project).tables
+    provenance = project.provenance("corpus build", VERSION, inputs, {"variant": kind.value})
     if _is_current(project, provenance):
         return None
     with project.writing("corpus build") as staging:
         target = staging / DATASET
-        with _Configurations(target, project, with_annotations=bool(annotations)) as configurations:
+        with _Configurations(target, project, kind, with_annotations=bool(annotations)) as configurations:
             about = math.ceil(row_count(project.path(folder.UTTERANCES)) / CHUNK_ROWS)
             for chunk in progress(chunks(project, labels, annotations), "building", about):
                 configurations.write(chunk)
@@ -95,12 +108,12 @@ def build(project: Project) -> Built | None:
                 configurations.write_features(name)
         rows = configurations.rows
         digest = hashlib.sha256(provenance.to_json().encode()).hexdigest()
-        write_card(project, target, rows, labels, digest)
+        write_card(project, target, rows, labels, digest, kind)
         shutil.copyfile(project.path(folder.SCHEMA), target / folder.SCHEMA)
         if project.has(BEST_POSSIBLE):
             shutil.copyfile(project.path(BEST_POSSIBLE), target / Path(BEST_POSSIBLE).name)
         (target / "provenance.json").write_text(provenance.to_json() + "\n", "utf-8")
-    return Built(rows, labels)
+    return Built(rows, labels, kind.value)
 
 
 def _is_current(project: Project, provenance: Provenance) -> bool:
@@ -113,7 +126,7 @@ def stale_inputs(project: Project) -> list[str]:
     return project.changed(json.loads(project.path(PROVENANCE).read_text("utf-8"))["inputs"])
 
 
-def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[str]) -> None:
+def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[str], variant: Variant) -> None:
     issues = []
     for name in tables:
         stale, provenance = project.stale_inputs(name), read_provenance(project.path(name))
@@ -121,6 +134,8 @@ def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[st
             message = f"{name} was made before {', '.join(stale)} changed; run '{provenance.step}' again"
             issues.append(Issue(message, str(project.root)))
     issues += [issue for name in features for issue in published.faults(project, name)]
+    if variant != Variant.FEATURES:
+        issues += recordings.faults(project, variant)
     if issues:
         raise InputError(issues)
 
@@ -128,7 +143,7 @@ def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[st
 class _Configurations:
     """The Parquet files of all configurations and splits, open at once."""
 
-    def __init__(self, target: Path, project: Project, *, with_annotations: bool) -> None:
+    def __init__(self, target: Path, project: Project, variant: Variant, *, with_annotations: bool) -> None:
         self.target = target
         self.project = project
         self.schema = project.schema
@@ -137,12 +152,17 @@ class _Configurations:
             "default": default_features(project.schema).arrow_schema,
             "dialogues": dialogue_features(project.schema).arrow_schema,
         }
+        self._media: Columns | None = None
+        if variant != Variant.FEATURES:
+            embedded = variant == Variant.FULL
+            self.arrow[CONFIGURATION] = media_features(project.schema, embedded=embedded).arrow_schema
+            self._media = Columns(project, embedded=embedded)
         if with_annotations:
             self.arrow["annotations"] = annotation_features(project.schema).arrow_schema
         self._counts: dict[str, dict[str, int]] = {name: {} for name in self.arrow}
         self._shards: dict[tuple[str, str], list[Path]] = {}
         self._writers: dict[tuple[str, str], tuple[TableWriter, int, int]] = {}
-        self._row_groups: dict[str, int] = {}
+        self._row_groups = {CONFIGURATION: recordings.ROW_GROUP} if variant == Variant.FULL else {}
         self._open = ExitStack()
 
     def __enter__(self) -> _Configurations:
@@ -169,12 +189,26 @@ class _Configurations:
             if mine.num_rows:
                 self._write("default", split, mine)
                 self._write("dialogues", split, self._nested(mine))
+                if self._media is not None:
+                    self._write_media(self._media, split, mine)
         if chunk.ratings is not None:
             ratings = self._encode(chunk.ratings)
             for number, split in enumerate(SPLIT_NAMES):
                 mine = ratings.filter(pa.array(chunk.rating_split == number))
                 if mine.num_rows:
                     self._write("annotations", split, mine)
+
+    def _write_media(self, media: Columns, split: str, rows: pa.Table) -> None:
+        """Write rows with their recordings, few at a time: clips are large."""
+        size = self._row_groups.get(CONFIGURATION, ROW_GROUP)
+        begins = _dialogue_starts(rows)
+        for first, last in zip(begins, [*begins[1:], rows.num_rows], strict=True):
+            for start in range(first, last, size):
+                few = rows.slice(start, min(size, last - start))
+                found = media.of(few.column("utterance_id").to_pylist(), few.column("media").to_pylist())
+                for name in found.column_names:
+                    few = few.append_column(name, found.column(name))
+                self._write(CONFIGURATION, split, few, within=start > first)
 
     def write_features(self, name: str) -> None:
         """Write the configuration ``features-NAME``, its rows as those of ``default``, and its recipe."""
@@ -204,8 +238,7 @@ class _Configurations:
     def _nested(self, rows: pa.Table) -> pa.Table:
         """Make a row a dialogue; its utterances become a list."""
         schema = self.arrow["dialogues"]
-        ids = rows.column("dialogue_id").combine_chunks()
-        starts = np.flatnonzero(np.r_[True, np.asarray(pc.not_equal(ids[1:], ids[:-1]))])
+        starts = _dialogue_starts(rows)
         heads = rows.take(pa.array(starts))
         inner = schema.field("utterances").type.value_type
         columns = [rows.column(field.name).combine_chunks().cast(field.type) for field in inner]
@@ -215,10 +248,11 @@ class _Configurations:
         outer = {name: heads.column(name) for name in schema.names if name != "utterances"}
         return pa.table({**outer, "utterances": utterances.cast(schema.field("utterances").type)})
 
-    def _write(self, configuration: str, split: str, rows: pa.Table) -> None:
+    def _write(self, configuration: str, split: str, rows: pa.Table, *, within: bool = False) -> None:
+        """Write rows; ``within``: they go on with a dialogue, which no file cuts."""
         key = configuration, split
         writer, filled, size = self._writers.get(key, (None, 0, 0))
-        if writer is None or filled >= SHARD_ROWS or size >= SHARD_BYTES:
+        if writer is None or (not within and (filled >= SHARD_ROWS or size >= SHARD_BYTES)):
             if writer is not None:
                 writer.__exit__(None, None, None)
             shards = self._shards.setdefault(key, [])
@@ -237,6 +271,13 @@ class _Configurations:
         for (_, split), shards in self._shards.items():
             for number, path in enumerate(shards):
                 path.rename(path.with_name(f"{split}-{number:05d}-of-{len(shards):05d}.parquet"))
+
+
+def _dialogue_starts(rows: pa.Table) -> list[int]:
+    """Return the numbers of the rows with which dialogues begin."""
+    ids = rows.column("dialogue_id").combine_chunks()
+    found: list[int] = np.flatnonzero(np.r_[True, np.asarray(pc.not_equal(ids[1:], ids[:-1]))]).tolist()
+    return found
 
 
 def _codes(column: pa.Array, names: Sequence[str], field: str) -> pa.Array:

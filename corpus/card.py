@@ -13,10 +13,11 @@ import yaml
 from annotation.ratings import simulated_raters
 from corpus.features.published import PREFIX
 from corpus.features.table import read_recipe
+from corpus.media.published import CONFIGURATION
 from corpus.sample.bayes import markdown
 from schemas import project as folder
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
-from schemas.project import Project
+from schemas.project import Project, Variant
 from schemas.records import SPLIT_NAMES
 from schemas.tables import read_table
 
@@ -30,7 +31,9 @@ _SIZES = (
 )
 
 
-def write_card(project: Project, target: Path, rows: Rows, labels: str, digest: str) -> None:
+def write_card(
+    project: Project, target: Path, rows: Rows, labels: str, digest: str, variant: Variant = Variant.FEATURES
+) -> None:
     """Write the card of a built dataset.
 
     Args:
@@ -39,9 +42,10 @@ def write_card(project: Project, target: Path, rows: Rows, labels: str, digest: 
         rows: Rows by configuration and split.
         labels: The table of decided labels that was built.
         digest: Digest of all that the dataset was built from.
+        variant: How much of the recordings is in it.
     """
     header = yaml.safe_dump(_header(project, rows, digest), allow_unicode=True, sort_keys=False)
-    body = "\n".join(_body(project, rows, labels))
+    body = "\n".join(_body(project, rows, labels, variant))
     (target / "README.md").write_text(f"---\n{header}---\n\n{body}\n", "utf-8")
 
 
@@ -82,7 +86,7 @@ def _header(project: Project, rows: Rows, digest: str) -> dict[str, Any]:
     return header
 
 
-def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
+def _body(project: Project, rows: Rows, labels: str, variant: Variant) -> Iterator[str]:
     settings, schema = project.settings, project.schema
     yield f"# {settings.title or settings.name}\n"
     if settings.description:
@@ -94,6 +98,8 @@ def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
     yield 'dialogues = load_dataset("PATH_OR_NAME", "dialogues")     # a row a dialogue'
     if "annotations" in rows:
         yield 'ratings = load_dataset("PATH_OR_NAME", "annotations")     # a row a rating'
+    if CONFIGURATION in rows:
+        yield 'recordings = load_dataset("PATH_OR_NAME", "media")        # a row an utterance'
     yield "```\n"
     yield "## Size\n"
     present = [split for split in SPLIT_NAMES if split in rows["default"]]
@@ -105,6 +111,7 @@ def _body(project: Project, rows: Rows, labels: str) -> Iterator[str]:
     yield f"{schema.description.en}\n\n{schema.description.zh}\n"
     for one in schema:
         yield from _field(one)
+    yield from _recordings(rows, variant)
     yield from _features(project, rows)
     yield from _agreement(project)
     yield from _qualification(project)
@@ -145,6 +152,26 @@ def _field(one: Field) -> Iterator[str]:
             meaning = f": {value.definition.en} / {value.definition.zh}" if value.definition else ""
             yield f"- `{value.name}` ({value.title.en} / {value.title.zh}){meaning}"
     yield ""
+
+
+def _recordings(rows: Rows, variant: Variant) -> Iterator[str]:
+    """Say what of the recordings is in the dataset."""
+    if CONFIGURATION not in rows:
+        return
+    yield "## Recordings\n"
+    yield (
+        f"`{CONFIGURATION}` has the rows of `default`, and where each utterance is: `recording` (a path in"
+        " the project that this was built from), a hash of it, `start` and `end` in seconds, and the SHA-256"
+        " of its sound and of its clip. `media_missing` says why an utterance was not cut.\n"
+    )
+    if variant == Variant.FULL:
+        yield (
+            "`audio` is FLAC (16 kHz, mono), `video` MP4 (H.264, and AAC where the recording has sound), null"
+            " where the recording has none. To decode them, `datasets` needs torchcodec; without it, cast the"
+            " columns to `Audio(decode=False)` and `Video(decode=False)`: they give the files' bytes.\n"
+        )
+    else:
+        yield "The recordings themselves are not in this dataset.\n"
 
 
 def _features(project: Project, rows: Rows) -> Iterator[str]:

@@ -463,20 +463,30 @@ def split(
 
 
 @app.command()
-def build(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+def build(
+    project: ProjectOption = Path(),
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            help="full (sound and clips), features, or pointers (where utterances are); "
+            "by default what corpus.yaml says, or else features."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Build the dataset folder that load_dataset opens."""
     from corpus.build import build as build_dataset
     from schemas.project import DATASET, Project
 
     found = Project(project)
-    built = build_dataset(found)
+    built = build_dataset(found, variant)
     if as_json:
         print_json({"changed": built is not None, **(dataclasses.asdict(built) if built else {})})
         return
     if built is None:
         console.print(UP_TO_DATE)
     else:
-        table = Table("configuration", "split", "rows", title=f"Built with {built.labels}")
+        table = Table("configuration", "split", "rows", title=f"Built with {built.labels} ({built.variant})")
         table.columns[2].justify = "right"
         for name, splits in built.rows.items():
             for one, rows in splits.items():

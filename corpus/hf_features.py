@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from corpus.media.published import POINTERS
+from corpus.media.segments import RATE
 from schemas.fields import CategoricalField, Field, Missing, MultilabelField
 from schemas.label_schema import LabelSchema
 from schemas.records import annotations_schema, answer_columns, decided_columns
@@ -90,6 +92,20 @@ def annotation_features(schema: LabelSchema) -> Features:
     for field in schema:
         found.update(_answer_features(field, answer_columns(field)))
     return Features(found)
+
+
+def media_features(schema: LabelSchema, *, embedded: bool) -> Features:
+    """Return the features of the configuration ``media``: `default_features`, and the recordings.
+
+    Args:
+        schema: The label schema.
+        embedded: Whether sound and clips are in it, or only where they are.
+    """
+    from datasets import Audio, Features, Value, Video
+
+    pointers = {one.name: Value("string") for one in POINTERS}
+    media = {"audio": Audio(sampling_rate=RATE), "video": Video()} if embedded else {}
+    return Features({**default_features(schema), **pointers, **media})
 
 
 def vector_features(*, sequence: bool) -> Features:

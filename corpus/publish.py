@@ -10,7 +10,7 @@ from pathlib import Path
 
 from corpus.build import stale_inputs
 from schemas.errors import InputError, Issue
-from schemas.project import SETTINGS, Project
+from schemas.project import SETTINGS, Project, Variant
 from schemas.tables import iter_tables
 
 HUB = "hub:"
@@ -39,15 +39,15 @@ def publish(dataset: Path, target: str, *, public: bool = False, dry_run: bool =
 
     Args:
         dataset: The dataset folder. Where it lies in its project, the project is asked whether the dataset is
-            up to date and who its raters are.
+            up to date, whether recordings may be in it, and who its raters are.
         target: ``hub:ORG/NAME`` or a folder that is new, empty or an earlier publication.
         public: Make a new Hub repository public; by default it is private. Without it nothing goes to a
             repository that is public already.
         dry_run: Only say what would be published.
 
     Raises:
-        InputError: Nothing is built, the build is out of date, somebody's identity stands in it, the target
-            is no name or a folder that holds something else, or the Hub refuses.
+        InputError: Nothing is built, the build is out of date, recordings or somebody's identity stand in it
+            that may not, the target is no name or a folder that holds something else, or the Hub refuses.
     """
     if not (dataset / PUBLISHED_MARK).is_file():
         raise InputError(Issue("this is no dataset folder; 'corpus build' makes one", str(dataset)))
@@ -57,7 +57,7 @@ def publish(dataset: Path, target: str, *, public: bool = False, dry_run: bool =
         if stale:
             message = f"the dataset was built before {', '.join(stale)} changed; run 'corpus build'"
             raise InputError(Issue(message, str(dataset)))
-        issues = list(_identities(project, dataset))
+        issues = [*_rights(project, dataset), *_identities(project, dataset)]
         if issues:
             raise InputError(issues)
     files = {
@@ -70,6 +70,14 @@ def publish(dataset: Path, target: str, *, public: bool = False, dry_run: bool =
         return Publication(target, files, private, not dry_run)
     _to_folder(dataset, Path(target), dry_run=dry_run)
     return Publication(target, files, None, not dry_run)
+
+
+def _rights(project: Project, dataset: Path) -> Iterator[Issue]:
+    """Refuse recordings that nobody has said may be published."""
+    built = json.loads((dataset / PUBLISHED_MARK).read_text("utf-8"))["parameters"].get("variant")
+    if built == Variant.FULL and project.settings.media != Variant.FULL:
+        message = "recordings are in this dataset: if the rights in them allow it, say so in corpus.yaml"
+        yield Issue(message, str(dataset), column="media", value=project.settings.media, choices=[built])
 
 
 def _identities(project: Project, dataset: Path) -> Iterator[Issue]:

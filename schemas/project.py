@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,14 @@ _COMMIT = "commit.json"
 _GITIGNORE = "/private/\n/.lock*\n/.staging/\n"
 
 
+class Variant(StrEnum):
+    """How much of the recordings goes into a dataset; each allows what stands before it."""
+
+    POINTERS = "pointers"  # where utterances are
+    FEATURES = "features"  # what was calculated of them
+    FULL = "full"  # sound and clips
+
+
 @dataclass(frozen=True)
 class Settings:
     """What ``corpus.yaml`` says.
@@ -53,6 +62,7 @@ class Settings:
         licence: Licence identifier of the annotations, as Hugging Face names it (``cc-by-nc-4.0``).
         citation: How to cite the corpus.
         labels: Which decided labels are built: a name under ``labels/``.
+        media: How much of the recordings is published: ``full``, ``features`` or ``pointers``.
         sources: Licence, rights and ethics of each imported source, in the owner's words.
         rounds: What the rounds of annotation are for and ask of raters, by name.
     """
@@ -65,6 +75,7 @@ class Settings:
     licence: str = "other"
     citation: str = ""
     labels: str = ""
+    media: str = ""
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     rounds: Mapping[str, RoundSettings] = field(default_factory=dict)
 
@@ -100,6 +111,9 @@ def parse_settings(text: str, where: str) -> Settings:
             issues += round_faults(value, lines, where)
         elif not isinstance(value, str | None):
             issues.append(Issue("a text is expected here", where, line, None, key, value))
+        elif key == "media" and value and value not in list(Variant):
+            message = "this says how much of the recordings is published"
+            issues.append(Issue(message, where, line, None, key, value, list(Variant)))
     if not data.get("name"):
         issues.append(Issue("the corpus needs a name", where, lines.get(("name",), 1), column="name"))
     if issues:
@@ -376,6 +390,7 @@ languages: []            # such as [zh, en]; empty: those of the dialogues
 licence: other           # of the annotations, as Hugging Face names it: cc-by-nc-4.0
 citation: ""
 labels: ""               # which table of labels/ is built; empty: the only one
+media: ""                # of the recordings: full, features (none of their own), pointers (where they are)
 sources: {{}}              # NAME: {{licence: ..., rights: ..., ethics: ..., citation: ...}}
 rounds: {{}}               # NAME: {{kind: main, pilot or training; threshold, control, daily_limit}}
 """

@@ -292,7 +292,7 @@ name:
 """
 
 MESSAGES = """\
-corpus.yaml:2: unknown setting, got 'licenze'; did you mean 'licence'? valid: name, version, title, description, languages, licence, citation, labels, sources, rounds
+corpus.yaml:2: unknown setting, got 'licenze'; did you mean 'licence'? valid: name, version, title, description, languages, licence, citation, labels, media, sources, rounds
 corpus.yaml:3, version: a text is expected here, got ['1', '0']
 corpus.yaml:4, languages: a list is expected here, such as [zh, en], got 'zh'
 corpus.yaml:8: unknown key of a source, got 'right'; did you mean 'rights'? valid: licence, rights, ethics, citation
