@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.card import write_card
+from corpus.card import AGREEMENT, BEST_POSSIBLE, PRINTED, write_card
 from corpus.chunks import CHUNK_ROWS, Chunk, chunks
 from corpus.features import published, table
 from corpus.hf_features import (
@@ -47,8 +47,6 @@ SHARD_BYTES = 1 << 30
 VECTOR_GROUP, SEQUENCE_GROUP = 4_096, 128
 """Rows of a row group of features: so many are in memory."""
 PROVENANCE = f"{DATASET}/provenance.json"
-BEST_POSSIBLE = "truth/bayes.json"
-"""The best possible scores, of a generated corpus only; they go with its dataset."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def build(project: Project, variant: str | None = None) -> Built | None:
     annotations = project.annotation_files()
     inputs = [folder.UTTERANCES, folder.DIALOGUES, folder.SPLITS, folder.SCHEMA, folder.SETTINGS]
     inputs += [name for one in features for name in published.input_files(project, one)]
-    inputs += [labels, *annotations, *([BEST_POSSIBLE] if project.has(BEST_POSSIBLE) else [])]
+    inputs += [labels, *annotations, *_printed(project)]
     if kind != Variant.FEATURES:
         inputs += Segments(project).tables
     provenance = project.provenance("corpus build", VERSION, inputs, {"variant": kind.value})
@@ -122,8 +120,14 @@ def _is_current(project: Project, provenance: Provenance) -> bool:
 
 
 def stale_inputs(project: Project) -> list[str]:
-    """Return the inputs of the dataset that have changed since it was built."""
-    return project.changed(json.loads(project.path(PROVENANCE).read_text("utf-8"))["inputs"])
+    """Return the inputs of the dataset that have changed since it was built, or are new on its card."""
+    known = json.loads(project.path(PROVENANCE).read_text("utf-8"))["inputs"]
+    return [*project.changed(known), *(name for name in _printed(project) if name not in known)]
+
+
+def _printed(project: Project) -> list[str]:
+    """Reports that the card prints."""
+    return [name for name in PRINTED if project.has(name)]
 
 
 def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[str], variant: Variant) -> None:
@@ -132,6 +136,14 @@ def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[st
         stale, provenance = project.stale_inputs(name), read_provenance(project.path(name))
         if stale and provenance:
             message = f"{name} was made before {', '.join(stale)} changed; run '{provenance.step}' again"
+            issues.append(Issue(message, str(project.root)))
+    if project.has(AGREEMENT):
+        made_from = json.loads(project.path(AGREEMENT).read_text("utf-8"))["made_from"]
+        stale = project.changed(made_from["inputs"])
+        if stale:
+            message = (
+                f"{AGREEMENT} was made before {', '.join(stale)} changed; run '{made_from['step']}' again"
+            )
             issues.append(Issue(message, str(project.root)))
     issues += [issue for name in features for issue in published.faults(project, name)]
     if variant != Variant.FEATURES:

@@ -31,6 +31,13 @@ _SIZES = (
 )
 
 
+AGREEMENT, QUALIFICATION = "reports/agreement.json", "reports/qualification.json"
+BEST_POSSIBLE = "truth/bayes.json"
+"""The best possible scores, of a generated corpus only; they go with its dataset."""
+PRINTED = (AGREEMENT, QUALIFICATION, BEST_POSSIBLE)
+"""What the card prints where it is there: a dataset is out of date when one of these is another one."""
+
+
 def write_card(
     project: Project, target: Path, rows: Rows, labels: str, digest: str, variant: Variant = Variant.FEATURES
 ) -> None:
@@ -221,7 +228,7 @@ def _brief(given: object) -> str:
 
 def _best_possible(project: Project) -> Iterator[str]:
     """Print the best possible scores of a generated corpus, whose truth is known."""
-    path = project.path("truth/bayes.json")
+    path = project.path(BEST_POSSIBLE)
     if path.exists():
         yield "## Best possible scores\n"
         yield (
@@ -234,7 +241,7 @@ def _best_possible(project: Project) -> Iterator[str]:
 
 def _agreement(project: Project) -> Iterator[str]:
     """Print the agreement of the raters, where it was computed."""
-    path = project.path("reports/agreement.json")
+    path = project.path(AGREEMENT)
     if not path.exists():
         return
     yield "## Agreement\n"
@@ -250,7 +257,7 @@ def _agreement(project: Project) -> Iterator[str]:
 
 def _qualification(project: Project) -> Iterator[str]:
     """Print how raters were trained and how they answered control items: counts and means, nobody's own."""
-    path = project.path("reports/qualification.json")
+    path = project.path(QUALIFICATION)
     if not path.exists():
         return
     known = json.loads(path.read_text("utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from datasets import ClassLabel, List, Value, concatenate_datasets, load_dataset
 from huggingface_hub import DatasetCard
 
+from annotation.agreement.report import project_report
 from corpus import build as build_module
 from corpus import chunks
-from corpus.build import build
+from corpus.build import build, stale_inputs
 from corpus.splits import split_project
 from schemas.errors import InputError
 from schemas.fields import Missing
@@ -132,6 +134,35 @@ def test_building_twice_gives_the_same_bytes(project: Project) -> None:
     shutil.rmtree(project.path("dataset"))
     build(project)
     assert digest(project.path("dataset")) == first
+
+
+def test_what_the_card_prints_is_an_input(project: Project) -> None:
+    """A dataset whose card prints other reports, or none where there are some now, is out of date."""
+    build(project)
+    assert stale_inputs(project) == []
+    project_report(project)
+    assert stale_inputs(project) == ["reports/agreement.json"]
+    assert build(project) is not None
+    assert "## Agreement" in project.path("dataset/README.md").read_text("utf-8")
+    assert (stale_inputs(project), build(project)) == ([], None)
+    qualification = project.path("reports/qualification.json")
+    empty = {"raters": 0, "raters_by_attempts": None, "training": {}, "control": {}}
+    qualification.write_text(json.dumps(empty), "utf-8")
+    assert stale_inputs(project) == ["reports/qualification.json"]
+    assert build(project) is not None
+    qualification.unlink()
+    assert stale_inputs(project) == ["reports/qualification.json"]
+
+
+def test_agreement_of_other_ratings_is_not_printed(project: Project) -> None:
+    project_report(project)
+    (name,) = project.annotation_files()
+    ratings = read_table(project.path(name))
+    write_table(project.path(name), ratings.slice(1), ratings.schema)
+    with pytest.raises(
+        InputError, match=rf"agreement.json was made before {name} changed; run 'annotation agr"
+    ):
+        build(project)
 
 
 def test_bytes_do_not_depend_on_the_chunks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
