@@ -110,7 +110,7 @@ class Recordings:
 def recordings_of(dataset: str | Path, split: str, cache_dir: Path | None = None) -> Recordings:
     """Return the recordings of a split of a dataset.
 
-    They come from its configuration ``media``, of a folder without one from the project it was built in.
+    They come from its configuration ``media``; of a folder that holds none, from the project it was built in.
 
     Args:
         dataset: A dataset folder or the name of a Hub repository.
@@ -121,7 +121,8 @@ def recordings_of(dataset: str | Path, split: str, cache_dir: Path | None = None
     def open_source() -> Source:
         if configurations(dataset, MEDIA):
             rows = load_rows(dataset, MEDIA, split, cache_dir)
-            return MediaRows(rows.with_format("arrow"), f"{dataset}, {MEDIA}")
+            if AUDIO in rows.features or VIDEO in rows.features:  # else it says only where they are
+                return MediaRows(rows.with_format("arrow"), f"{dataset}, {MEDIA}")
         folder = folder_of(dataset)
         if folder is not None and (folder.resolve().parent / SETTINGS).is_file():
             segments = Segments(Project(folder.resolve().parent))
@@ -167,8 +168,10 @@ class MediaRows:
 
     def _content(self, utterance_id: str, column: str) -> bytes | None:
         """Return the file of a recording, undecoded; null in the dataset, or no row of it: None."""
+        if column not in self.rows.features:
+            raise InputError(Issue("the dataset holds no such recordings", self.where, column=column))
         number = self._numbers.get(utterance_id)
-        if number is None or column not in self.rows.features:
+        if number is None:
             return None
         cell = self.rows.select_columns(column)[number].column(0)[0].as_py()
         if cell is None:

@@ -7,6 +7,7 @@ import io
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -22,6 +23,7 @@ from corpus.features.extractor import Item, results
 from corpus.features.image_encoder import ImageEncoder
 from corpus.features.pretrained import Pretrained
 from schemas.errors import InputError
+from schemas.tables import write_table
 from tests.baselines.neural import QUICK
 from tests.baselines.recordings import RATE, flac, mp4, tone, write_media
 from tests.corpus.features.conftest import small_model  # noqa: F401 - a fixture
@@ -81,6 +83,11 @@ def test_pictures_are_spread_evenly():
 
 def test_a_dataset_without_recordings_says_so(tiny, cache, small_model, maker):  # noqa: F811
     settings = {**ONCE, "audio_encoder": str(small_model("hubert"))}
+    with pytest.raises(InputError, match="has no recordings"):
+        fit("context-fusion", load_training(tiny, cache), 0, settings)
+    ids = pa.table({"utterance_id": ["t0_0"], "media_path": ["clips/t0_0.mp4"]})
+    for name in ("train", "validation"):  # which says where recordings are and does not hold them
+        write_table(tiny / "media" / f"{name}-00000-of-00001.parquet", ids, ids.schema)
     with pytest.raises(InputError, match="has no recordings"):
         fit("context-fusion", load_training(tiny, cache), 0, settings)
     data = load_training(tiny, cache)
