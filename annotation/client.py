@@ -13,7 +13,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from annotation.server import MARK, read_credentials
+from annotation.server_faults import PASSING, Refused, ServerDown, fault_of, is_page, typed_faults
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
@@ -34,7 +35,7 @@ OWN = "own"
 PAGE = 1000
 """Tasks listed by one request."""
 
-EXPORTED = 250
+EXPORTED = 400
 """Tasks exported by one request: their numbers stand in its address, which proxies take up to 8 KB of, and
 a busy server answers well before the time is out."""
 
@@ -47,47 +48,10 @@ times its tasks; where other projects' tasks lie between, they are listed first,
 
 _TRIES = 5
 _FIRST_PAUSE = 0.5
-_CONTINUES = "run this again, it continues where it stopped"
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 Json = dict[str, Any]
 T = TypeVar("T")
-
-
-class ServerFault(InputError):  # noqa: N818 - a fault of the outside, as InputError is one of the input
-    """A request that failed; what to do stands in the message."""
-
-
-class ServerDown(ServerFault):
-    """Nobody answers at the address."""
-
-
-class ConnectionCut(ServerFault):
-    """The connection broke, or the answer is incomplete; a request to write may have been carried out."""
-
-
-class TimedOut(ServerFault):
-    """No answer came in time; a request to write may have been carried out."""
-
-
-class ServerFailed(ServerFault):
-    """The server answered with 5xx; a request to write may have been carried out in part."""
-
-
-class Unauthorised(ServerFault):
-    """The server does not accept the key (401, 403)."""
-
-
-class NotFound(ServerFault):
-    """The server has no such thing, or is no Label Studio (404, or an HTML page for an answer)."""
-
-
-class Refused(ServerFault):
-    """The server does not accept what was sent (400 and its like)."""
-
-
-PASSING = (ConnectionCut, TimedOut, ServerFailed, ServerDown)
-"""Failures that may pass by themselves."""
 
 
 class Client:
@@ -151,53 +115,6 @@ class Client:
         if date := answer.headers.get("Date"):
             self.date = parsedate_to_datetime(date)
 
-    # -- failures ---------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Turn failures of requests into typed ones."""
-        from label_studio_sdk.core import ApiError
-        from label_studio_sdk.core.parse_error import ParsingError
-
-        try:
-            yield
-        except ApiError as error:
-            raise self._fault(error.status_code or 0, error.body) from None
-        except ParsingError as error:
-            raise self._fault(404, json.dumps(error.body)) from None
-        except httpx.ConnectError:
-            message = "nobody answers here; start the server with 'annotation serve', then run this again"
-            raise self._because(ServerDown, message) from None
-        except httpx.TimeoutException:
-            message = f"no answer within {self._timeout:g} s; is the server overloaded? {_CONTINUES}"
-            raise self._because(TimedOut, message) from None
-        except (httpx.HTTPError, httpx.InvalidURL, json.JSONDecodeError) as error:
-            message = f"the connection was cut ({type(error).__name__}); {_CONTINUES}"
-            raise self._because(ConnectionCut, message) from None
-
-    def _because(self, kind: type[ServerFault], message: str) -> ServerFault:
-        return kind(Issue(message, self.url))
-
-    def _fault(self, status: int, body: object) -> ServerFault:
-        said = f"{status}{_said(body)}"
-        if status in (401, 403):
-            message = (
-                f"the server does not accept the key ({said}); is it the access token of this very server?"
-            )
-            return self._because(Unauthorised, message)
-        if status >= 500:
-            message = f"the server failed ({said}); its log says more; {_CONTINUES}"
-            return self._because(ServerFailed, message)
-        if status == 404 or _is_page(body):
-            message = (
-                f"there is no such thing here ({said}): either somebody deleted it, or this address is not "
-                "that of a Label Studio 1.23"
-            )
-            return self._because(NotFound, message)
-        if status < 300:
-            return self._because(ConnectionCut, f"the answer is incomplete; {_CONTINUES}")
-        return self._because(Refused, f"the server refuses this ({said})")
-
     def _read(self, request: Callable[[], T]) -> T:
         """Read; again, after growing pauses, when it fails in a way that may pass."""
         for attempt in range(_TRIES):
@@ -210,6 +127,9 @@ class Client:
                     raise
             pause(attempt)
         raise AssertionError("unreachable")
+
+    def _faults(self) -> AbstractContextManager[None]:
+        return typed_faults(self.url, self._timeout)
 
     # -- the lead, accounts -----------------------------------------------------------------------------
 
@@ -255,11 +175,11 @@ class Client:
                 message = (
                     f"the account {login} cannot be entered: {why.strip(' ;') or 'the form is shown again'}"
                 )
-                raise self._because(Refused, message)
+                raise Refused(Issue(message, self.url))
             headers = {"X-CSRFToken": web.cookies["csrftoken"], "Referer": self.url}
             keys = web.patch("/api/current-user/hotkeys/", json=dict(hotkeys), headers=headers)
             if keys.is_error:
-                raise self._fault(keys.status_code, keys.text)
+                raise fault_of(self.url, keys.status_code, keys.text)
             return int(web.get("/api/current-user/whoami").json()["id"])
 
     # -- projects ---------------------------------------------------------------------------------------
@@ -385,8 +305,8 @@ class Client:
             project, download_all_tasks=True, request_options=names
         )
         text = b"".join(pieces)
-        if _is_page(text[:200].decode(errors="replace")):
-            raise self._fault(404, "")
+        if is_page(text[:200].decode(errors="replace")):
+            raise fault_of(self.url, 404, "")
         found: list[Json] = json.loads(text)
         return found
 
@@ -426,20 +346,6 @@ def _plain(model: Any) -> Json:  # noqa: ANN401 - any model of the SDK
     """Return what the SDK made of an answer as JSON again."""
     found: Json = model.model_dump(mode="json")
     return found
-
-
-def _is_page(body: object) -> bool:
-    return isinstance(body, str) and body.lstrip()[:15].lower().startswith(("<!doctype", "<html"))
-
-
-def _said(body: object) -> str:
-    """Return what the server says of a failure, in one line; nothing of an HTML page."""
-    details = "" if _is_page(body) else body
-    if isinstance(details, Mapping):
-        details = details.get("validation_errors") or details.get("detail") or details
-    text = details if isinstance(details, str) else json.dumps(details, ensure_ascii=False, default=str)
-    line = " ".join(text.split())[:500]
-    return f": {line}" if line else ""
 
 
 def _csrf(page: str) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
-from annotation.client import Client, Json, NotFound
+from annotation.ahead import ahead
+from annotation.client import Client, Json
 from annotation.installation import Tell
 from annotation.pulled import Index, moment, slot
-
-T = TypeVar("T")
+from annotation.server_faults import NotFound
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def fetched(client: Client, places: Sequence[Place], index: Index, tell: Tell) -
         index: What is known; of each project, it may be changed once all of the project was given.
         tell: Gets a line for each project.
     """
-    return _ahead(_fetched(client, places, index, tell))
+    return ahead(_fetched(client, places, index, tell))
 
 
 def _fetched(client: Client, places: Sequence[Place], index: Index, tell: Tell) -> Iterator[Fetched]:
@@ -95,12 +93,3 @@ def _fetched(client: Client, places: Sequence[Place], index: Index, tell: Tell) 
         for tasks in client.pages(place.number, numbers):
             yield Fetched(place, said, tasks)
         yield Fetched(place, said, None)
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """Work on the next item while one is read, and on no more: exports are large."""
-    with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, items, None)
-        while (one := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
-            yield one

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from annotation.client import OWN, PASSING, Client, Json
+from annotation.client import OWN, Client, Json
 from annotation.exported_files import read_export
 from annotation.fetching import About, Place, fetched
 from annotation.installation import Tell
@@ -35,6 +35,7 @@ from annotation.pulled_table import COMMAND, Reader, is_stale, made_from, write_
 from annotation.roster import Accounts, read_accounts
 from annotation.rounds import REPEAT, Round, read_rounds
 from annotation.server import clear_exports
+from annotation.server_faults import PASSING
 from annotation.workflow import silent
 from schemas.errors import InputError, Issue
 from schemas.project import Project

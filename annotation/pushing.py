@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from annotation.ahead import ahead
 from annotation.assignment import Stop
-from annotation.client import PASSING, Client, Json, ServerDown, pause
+from annotation.client import Client, Json, pause
 from annotation.daily_portion import midnight, portion
 from annotation.installation import Tell
 from annotation.predictions import Prediction, predicted, read_predictions
 from annotation.pulled import Index, answered_keys, read_index
 from annotation.rounds import Round, read_round, read_rounds, schema_of
+from annotation.server_faults import PASSING, ServerDown
 from annotation.sheet import Design, Sheet
 from annotation.standing import Receipts, Standing
 from annotation.tasks import Dialogue, dialogue_task, media_url, read_dialogues, utterance_task
@@ -199,8 +201,9 @@ def push_missing(
 
 
 def _push_batches(client: Client, project: int, tasks: Sequence[tuple[str, Make]]) -> None:
-    for first in range(0, len(tasks), BATCH):
-        client.import_tasks(project, [make() for _, make in tasks[first : first + BATCH]])
+    starts = range(0, len(tasks), BATCH)
+    for batch in ahead([make() for _, make in tasks[first : first + BATCH]] for first in starts):
+        client.import_tasks(project, batch)
 
 
 def _remove_doubles(client: Client, project: int) -> int:

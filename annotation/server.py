@@ -22,12 +22,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from annotation.installation import LABEL_STUDIO, Tell, install, installation
 from annotation.roster import write_private
+from annotation.server_settings import advice, bracketed, database, environment, reachable, shown
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
@@ -41,9 +41,6 @@ MEDIA = ("media", "clips")
 
 MARK = "affect-corpus"
 """Parameter of the toolkit's own exports; Label Studio ignores it and notes it beside its copy."""
-
-SQLITE_RATERS = 5
-"""Most raters at a time for whom SQLite is recommended."""
 
 _EXPORTS = f"{FOLDER}/data/export"
 _VERSION = f"{FOLDER}/version"
@@ -145,7 +142,7 @@ def running(
         InputError: The port is busy, the server runs already, the data are of another version of Label
             Studio, the database or the installation does not work.
     """
-    environment = {**_environment(project, host, port), **_database(database_url)}
+    settings = {**environment(project.path(FOLDER).resolve(), host, port), **database(database_url)}
     project.path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(project.path(LOCK))
     try:
@@ -158,19 +155,19 @@ def running(
         ) from None
     try:
         _refuse_busy(host, port)
-        notices = [*_check_version(project, database_url), *_advice(host, database_url)]
+        notices = [*_check_version(project, database_url), *advice(host, database_url)]
         python = python or install(installation(), tell)
-        url = f"http://{_bracketed(_reachable(host))}:{port}"
-        address = f"http://{_bracketed(_shown(host))}:{port}"
+        url = f"http://{bracketed(reachable(host))}:{port}"
+        address = f"http://{bracketed(shown(host))}:{port}"
         credentials = _credentials(project, url, address)
-        environment |= {
+        settings |= {
             "LABEL_STUDIO_USERNAME": credentials.login,
             "LABEL_STUDIO_PASSWORD": credentials.password,
             "LABEL_STUDIO_USER_TOKEN": credentials.token,
         }
         _prepare(project)
         tell(f"starting Label Studio {LABEL_STUDIO} at {url}")
-        process = _start(project, python, host, port, environment)
+        process = _start(project, python, host, port, settings)
         try:
             _await_health(project, process, url)
             write_private(project.path(_VERSION), LABEL_STUDIO)
@@ -206,107 +203,9 @@ def serve(project: Project, *, host: str, port: int, database_url: str | None, t
         signal.signal(signal.SIGTERM, before)
 
 
-def _environment(project: Project, host: str, port: int) -> dict[str, str]:
-    """Return the environment of the server: this one's, without settings for another Label Studio."""
-    folder = project.path(FOLDER).resolve()
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("LABEL_STUDIO", "DJANGO", "POSTGRE", "SENTRY", "PYTHONPATH"))
-    }
-    off = (
-        "LABEL_STUDIO_COLLECT_ANALYTICS LABEL_STUDIO_LATEST_VERSION_CHECK LABEL_STUDIO_DEBUG "
-        "LABEL_STUDIO_ALLOW_ORGANIZATION_WEBHOOKS"
-    ).split()
-    on = (
-        "LABEL_STUDIO_FEATURE_FLAGS_OFFLINE LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED "
-        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK"
-    ).split()
-    empty = "SENTRY_DSN LABEL_STUDIO_SENTRY_DSN FRONTEND_SENTRY_DSN LABEL_STUDIO_FRONTEND_SENTRY_DSN".split()
-    return {
-        **kept,
-        **dict.fromkeys(off, "false"),
-        **dict.fromkeys(on, "true"),
-        **dict.fromkeys(empty, ""),
-        "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
-        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(folder / "shown"),
-        "LABEL_STUDIO_CSRF_TRUSTED_ORIGINS": ",".join(_origins(host, port)),
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def _origins(host: str, port: int) -> list[str]:
-    """Return under which addresses annotators open the server."""
-    names = {host, "127.0.0.1", "localhost"}
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - the lead asked for it
-        names |= {socket.gethostname(), socket.getfqdn()}
-        with suppress(OSError):
-            names |= {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None)}
-    return [f"http://{_bracketed(name)}:{port}" for name in sorted(names)]
-
-
-def _bracketed(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
-
-
-def _shown(host: str) -> str:
-    """Return the name under which other machines reach this one."""
-    return socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the lead asked for it
-
-
-def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - the lead asked for it
-
-
-def _database(url: str | None) -> dict[str, str]:
-    """Return the settings of the database.
-
-    Raises:
-        InputError: The address is not that of a PostgreSQL database; it is not repeated, it holds a password.
-    """
-    if url is None:
-        return {"DJANGO_DB": "sqlite"}
-    fault = InputError(
-        Issue("this is not postgresql://USER:PASSWORD@HOST:PORT/NAME (shown without what was given)",
-              "--database-url")
-    )  # fmt: skip
-    try:
-        parts = urlsplit(url)
-        port = parts.port or 5432
-    except ValueError:
-        # Its text repeats what was given.
-        raise fault from None
-    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
-        raise fault
-    return {
-        "DJANGO_DB": "default",
-        "POSTGRE_USER": unquote(parts.username or ""),
-        "POSTGRE_PASSWORD": unquote(parts.password or ""),
-        "POSTGRE_HOST": parts.hostname,
-        "POSTGRE_PORT": str(port),
-        "POSTGRE_NAME": unquote(parts.path[1:]),
-    }
-
-
-def _advice(host: str, database_url: str | None) -> list[str]:
-    notices = []
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        notices.append(
-            f"the server listens on {host}: whoever can reach this machine sees its login page, every "
-            "account can open every project, and nothing is encrypted; use it in a network you trust, or "
-            "behind a proxy that adds HTTPS"
-        )
-    if database_url is None:
-        notices.append(
-            f"the database is SQLite, which serves up to {SQLITE_RATERS} raters at a time; from "
-            f"{SQLITE_RATERS + 1} raters on, use PostgreSQL: --database-url postgresql://USER@HOST/NAME"
-        )
-    return notices
-
-
 def _refuse_busy(host: str, port: int) -> None:
     """Refuse a port that somebody listens on; Label Studio would quietly take another one."""
-    for name in dict.fromkeys((_reachable(host), "127.0.0.1")):
+    for name in dict.fromkeys((reachable(host), "127.0.0.1")):
         family = socket.AF_INET6 if ":" in name else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.settimeout(2)
@@ -404,7 +303,7 @@ def clear_exports(project: Project) -> None:
 
 
 def _start(
-    project: Project, python: Path, host: str, port: int, environment: dict[str, str]
+    project: Project, python: Path, host: str, port: int, settings: dict[str, str]
 ) -> subprocess.Popen[bytes]:
     arguments: Sequence[str | Path] = (
         *(python, "-c", _LAUNCH, "start", "--no-browser"),
@@ -414,7 +313,7 @@ def _start(
     try:
         # A session of its own: Ctrl-C reaches this process alone, which then stops the server in order.
         return subprocess.Popen(  # noqa: S603 - a fixed command
-            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings,
             cwd=project.path(FOLDER), start_new_session=True, umask=0o077,
         )  # fmt: skip
     finally:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from annotation import client as module
-from annotation.client import (
-    Client,
+from annotation.client import Client, sendable
+from annotation.hotkeys import USER_HOTKEYS
+from annotation.server import read_credentials
+from annotation.server_faults import (
     ConnectionCut,
     NotFound,
     Refused,
@@ -14,10 +16,7 @@ from annotation.client import (
     ServerFailed,
     TimedOut,
     Unauthorised,
-    sendable,
 )
-from annotation.hotkeys import USER_HOTKEYS
-from annotation.server import read_credentials
 from schemas import InputError
 from tests.annotation.proxy import Rule, faulty
 from tests.annotation.served import free_port, serving, small_project

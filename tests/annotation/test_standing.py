@@ -108,7 +108,8 @@ def test_copies_of_our_exports_are_cleared_and_those_of_people_stay(pushed):
     pull(served.project)
     served.annotate(made, "ann", lambda _: answer, most=1)
     with served.log_in("bo") as web:
-        web.get(f"/api/projects/{number}/export", params={"exportType": "JSON"}).raise_for_status()
+        every = {"exportType": "JSON", "download_all_tasks": "true"}
+        web.get(f"/api/projects/{number}/export", params=every).raise_for_status()
     before = sorted(one.name for one in folder.iterdir())
     assert len(before) == 2
     assert pull(served.project).new == 1

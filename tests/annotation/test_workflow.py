@@ -14,12 +14,13 @@ from annotation import client as client_module
 from annotation import pulled, pulling, pushing, roster, rounds, server
 from annotation.agreement.report import measure_project
 from annotation.backup import back_up, restore
-from annotation.client import OWN, Client, ServerDown
+from annotation.client import OWN, Client
 from annotation.predictions import read_predictions
 from annotation.pulled_table import TABLE
 from annotation.pulling import pull
 from annotation.pushing import push
 from annotation.ratings import project_ratings
+from annotation.server_faults import ServerDown
 from annotation.sheet import Design
 from annotation.workflow import Plan, set_up
 from schemas import InputError
