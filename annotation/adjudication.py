@@ -20,7 +20,7 @@ from annotation.aggregation.labels import decide
 from annotation.aggregation.project import ADJUDICATION
 from annotation.client import Client, Json
 from annotation.guidelines import guideline_version
-from annotation.installation import Tell
+from annotation.installation import Tell, silent
 from annotation.predictions import Prediction
 from annotation.pulled import moment
 from annotation.pulled_table import in_utterance_order
@@ -39,7 +39,7 @@ from annotation.roster import (
 from annotation.sheet import Design, Sheet
 from annotation.standing import Receipts
 from annotation.tasks import Dialogue, read_dialogues, utterance_task
-from annotation.workflow import make_accounts, make_project, project_mark, show_media, silent
+from annotation.workflow import make_accounts, make_project, project_mark, show_media
 from schemas import records
 from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema

@@ -25,6 +25,10 @@ Tell = Callable[[str], None]
 """Gets a line for each step."""
 
 
+def silent(_line: str) -> None:
+    """Tell nobody."""
+
+
 def installation() -> Path:
     """Return the folder of the server's virtual environment, under the user's cache folder."""
     if sys.platform == "win32":

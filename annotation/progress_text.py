@@ -12,11 +12,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from annotation.differences import Example
+from annotation.differences import Confused, Example
 from annotation.page import NO_VALUE, number, percent
 from annotation.progress import RaterProgress, Status
-from annotation.progress_page import to_look_at
+from annotation.progress_page import HTML_FILE, to_look_at
 from annotation.roster import ORIGIN
+
+_SHOWN = 3
+"""Most utterances shown with a finding; the page has more."""
 
 
 def status_parts(status: Status) -> Iterator[RenderableType]:
@@ -39,6 +42,8 @@ def status_parts(status: Status) -> Iterator[RenderableType]:
                 )
                 for one in sorted(status.fields, key=lambda one: _place(status, one.field))
             ],
+            "Agreement: closeness to the consensus of the others, 0 to 1; drift: its change over all "
+            "answers, tiring: within sittings; run: equal answers in a row, ! where chance makes fewer.",
         )  # fmt: skip
     if status.control:
         yield _table(
@@ -60,17 +65,19 @@ def status_parts(status: Status) -> Iterator[RenderableType]:
                 for one in status.confused
             ],
         )
-    looks = [(f"{_short(rater)}, {what}", examples) for rater, what, examples in to_look_at(status)]
-    looks.extend(
-        (f"{one.field}: {one.first} or {one.second}?", one.examples)
-        for one in status.confused
-        if one.examples
-    )
+    looks: dict[tuple[Example, ...], list[str]] = {}
+    for rater, what, examples in to_look_at(status):
+        looks.setdefault(examples, []).append(f"{_short(rater)}, {what}")
+    most: dict[str, Confused] = {}
+    for one in status.confused:
+        most.setdefault(one.field, one)
+    for one in most.values():
+        looks.setdefault(one.examples, []).append(f"{one.field}: {one.first} or {one.second}?")
     if looks:
         yield Text("Look at", style="italic", justify="center")
-        for what, examples in looks:
-            yield Text(what)
-            yield Group(*_examples(examples))
+        for examples, findings in looks.items():
+            yield Group(*map(Text, findings), *_examples(examples[:_SHOWN]))
+        yield Text(f"\nMore stands in {HTML_FILE}.")
 
 
 def _place(status: Status, field: str) -> int:
@@ -95,8 +102,17 @@ def _hours(minutes: float) -> str:
     return f"{round(minutes) // 60}:{round(minutes) % 60:02}"
 
 
-def _table(title: str, names: str, numbers: str, rows: Sequence[Sequence[str]]) -> Table:
-    made = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def _table(
+    title: str, names: str, numbers: str, rows: Sequence[Sequence[str]], note: str | None = None
+) -> Table:
+    made = Table(
+        title=title,
+        caption=note,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for name in names.split("|"):
         made.add_column(name, overflow="fold")
     for name in numbers.split("|"):

@@ -19,7 +19,7 @@ from pathlib import Path
 from annotation.client import OWN, Client, Json
 from annotation.exported_files import read_export
 from annotation.fetching import About, Place, fetched
-from annotation.installation import Tell
+from annotation.installation import Tell, silent
 from annotation.pulled import (
     Index,
     Known,
@@ -36,7 +36,6 @@ from annotation.roster import Accounts, read_accounts
 from annotation.rounds import REPEAT, Round, read_rounds
 from annotation.server import clear_exports
 from annotation.server_faults import PASSING
-from annotation.workflow import silent
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 

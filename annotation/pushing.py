@@ -16,7 +16,7 @@ from annotation.ahead import ahead
 from annotation.assignment import Stop
 from annotation.client import Client, Json, pause
 from annotation.daily_portion import midnight, portion
-from annotation.installation import Tell
+from annotation.installation import Tell, silent
 from annotation.predictions import Prediction, predicted, read_predictions
 from annotation.pulled import Index, answered_keys, read_index
 from annotation.rounds import Round, read_round, read_rounds, schema_of
@@ -25,7 +25,6 @@ from annotation.sheet import Design, Sheet
 from annotation.standing import Receipts, Standing
 from annotation.tasks import Dialogue, dialogue_task, media_url, read_dialogues, utterance_task
 from annotation.timesheet import time_zone
-from annotation.workflow import silent
 from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema
 from schemas.project import Project

@@ -14,7 +14,7 @@ from rich.table import Table
 from annotation.answer_key import read_answer_key
 from annotation.client import Client
 from annotation.feedback import show_feedback, write_feedback
-from annotation.installation import Tell
+from annotation.installation import Tell, silent
 from annotation.key_scores import MEASURES, Score
 from annotation.qualification import (
     Attempt,
@@ -25,7 +25,6 @@ from annotation.qualification import (
     passed_fields,
     read_state,
 )
-from annotation.workflow import silent
 from schemas.errors import InputError
 from schemas.project import Project
 

@@ -14,7 +14,7 @@ from annotation.assignment import Assignment, Stop, assign, overlap, queues
 from annotation.client import OWN, Client
 from annotation.guidelines import guideline_version
 from annotation.hotkeys import USER_HOTKEYS
-from annotation.installation import Tell
+from annotation.installation import Tell, silent
 from annotation.known_items import fresh_training, require_thresholds_can_fail, with_control
 from annotation.labeling_config import labeling_config
 from annotation.qualification import require_qualified, still_to_train
@@ -53,10 +53,6 @@ from schemas.tables import read_table
 
 _TITLE = 50
 """Characters of a project's title that Label Studio takes."""
-
-
-def silent(_line: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from annotation.adjudication import Decided, Sent
 from annotation.pulled_table import TABLE
-from annotation.pulling import Pulled
-from annotation.pushing import Pushed
 from annotation.roster import INVITATIONS
-from annotation.workflow import SetUp
+
+if TYPE_CHECKING:
+    # A pull need not wait for what deciding labels needs.
+    from annotation.adjudication import Decided, Sent
+    from annotation.pulling import Pulled
+    from annotation.pushing import Pushed
+    from annotation.workflow import SetUp
 
 
 def set_up_lines(found: SetUp) -> Iterator[str]:
@@ -24,7 +28,9 @@ def set_up_lines(found: SetUp) -> Iterator[str]:
         again = f", {repeats} of them a second time" if repeats else ""
         yield f"{rater}: project {made.projects[rater]}, {len(queue)} dialogues{again}"
     if found.overlap is not None:
-        yield f"every two raters share {found.overlap[0]} to {found.overlap[1]} dialogues"
+        least, most = found.overlap
+        shared = f"{least}" if least == most else f"{least} to {most}"
+        yield f"every two raters share {shared} dialogues"
     if not found.made and not found.invited:
         yield f"round {made.name!r} was set up already"
     elif len(made.queues) > 1:
@@ -65,7 +71,7 @@ def pull_lines(found: Pulled) -> Iterator[str]:
         (found.kept, "ratings lost their task or project on the server: they still count"),
         (found.strangers, "ratings were made in the project of somebody else"),
         (found.edited, "ratings were last changed by somebody else than their rater"),
-        (found.fast, "utterances were answered faster than anybody can"),
+        (found.fast, "utterances were answered faster than anybody can: 'annotation status' names some"),
         (found.quarantined, "results could not be taken: see reports/quarantine.parquet"),
     ):
         if count:

@@ -188,7 +188,13 @@ def test_the_status_can_be_read_at_80_columns():
     assert "[bold]/表面恭维实则讽刺" in folded
     assert "…" in shown, "a long text is cut"
     assert "label-studio" not in shown
-    assert shown.count("话17.mp4") == 3, "every finding names an utterance"
+    findings = shown.partition("Look at\n")[2].splitlines()
+    assert [line.partition("  ")[0] for line in findings[:3]] == [
+        "r1, perceived_emotion_of_the_speaker: 31 × 表面恭维实则讽刺 in a row",
+        "r1, round main-with-a-long-name: 14 faster than anybody can",
+        "perceived_emotion_of_the_speaker: [bold] or 表面恭维实则讽刺?",
+    ]
+    assert findings[3].startswith("  clips/第三集/话17.mp4  你可真行啊"), "findings name utterances"
 
 
 def test_the_page_links_the_clips_to_look_at():
