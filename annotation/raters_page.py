@@ -187,7 +187,7 @@ def _looks(looks: Sequence[Look], schema: LabelSchema, language: str, say: Say) 
             page.estimate(
                 look.measures.accuracy.value, look.measures.accuracy.low, look.measures.accuracy.high, 2
             ),
-            "; ".join(_WHY[why].get(language) for why in look.why),
+            {"en": "; ", "zh": "；"}[language].join(_WHY[why].get(language) for why in look.why),
         ]
         for look in looks
     ]

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from annotation.aggregation.deciding import choose
+from annotation.aggregation.methods import METHODS, VOTE_SHARES
 from annotation.agreement.patterns import Floats, Ints
 from schemas.fields import Field, IntervalField, Missing, MultilabelField
 from schemas.label_schema import LabelSchema
@@ -29,7 +30,8 @@ RESOLUTION = 0.1
 """Numbers closer than this share of their scale are not told apart by an adjudicator."""
 FEWEST_BITS = 1e-3
 TIE_BITS = 1.0
-"""What a tie between an answer and "cannot tell" leaves open; soft labels do not show it."""
+"""What a tie between an answer and "cannot tell" leaves open; shares of votes among those who could tell do
+not show it. The posterior of a model that is sure, where raters agree too little, leaves nothing open."""
 
 
 def adjudication_queue(labels: pa.Table, schema: LabelSchema) -> pa.Table:
@@ -52,7 +54,8 @@ def adjudication_queue(labels: pa.Table, schema: LabelSchema) -> pa.Table:
     for field in schema:
         undecided = _is(labels.column(f"{field.name}_missing"), Missing.UNDECIDED)
         gain = entropy(labels, field)
-        bits += np.where(undecided, np.where(gain > FEWEST_BITS, gain, TIE_BITS), 0.0)
+        hidden = (gain <= FEWEST_BITS) & _are_vote_shares(labels, field)
+        bits += np.where(undecided, np.where(hidden, TIE_BITS, gain), 0.0)
         agreement = labels.column(f"{field.name}_agreement").to_numpy()
         least = np.where(undecided, np.fmin(least, agreement), least)
         for row in np.flatnonzero(undecided).tolist():
@@ -70,6 +73,12 @@ def adjudication_queue(labels: pa.Table, schema: LabelSchema) -> pa.Table:
         },
         schema=QUEUE,
     )
+
+
+def _are_vote_shares(labels: pa.Table, field: Field) -> NDArray[np.bool_]:
+    """Which rows were decided by a method whose soft labels are shares of votes."""
+    methods = [name for name, by_type in METHODS.items() if by_type.of(field) in VOTE_SHARES]
+    return np.asarray(pc.is_in(labels.column("method"), value_set=pa.array(methods, pa.string())))
 
 
 def entropy(labels: pa.Table, field: Field) -> Floats:

@@ -50,6 +50,8 @@ SCORING: Mapping[str, Scoring] = MappingProxyType(
     {"mean": mean_score, "median": median_score, "ewe": ewe_score, "gaussian_raters": gaussian_raters}
 )
 SIGNED_MEDIAN = "signed_median"
+VOTE_SHARES = ("majority", "weighted_majority", "median", "mean", "ewe", SIGNED_MEDIAN)
+"""Methods whose soft labels are shares of votes or of weights, and not what a model holds for probable."""
 
 
 class ByType(NamedTuple):

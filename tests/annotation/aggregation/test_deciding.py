@@ -521,6 +521,30 @@ def test_the_queue_puts_what_tells_most_first() -> None:
     assert queue[1]["agreement"] == 0
 
 
+def test_where_a_model_is_sure_adjudication_tells_nothing() -> None:
+    """Below the least agreement and yet clear: it stands after what is open, not before it as a tie does."""
+    random = np.random.default_rng(5)
+    rows = []
+    for item in range(120):
+        truth = ("none", "humorous")[item % 2]
+        other = ("humorous", "none")[item % 2]
+        for rater, right in {"a": 0.98, "b": 0.98, "c": 0.98, "d": 0.5, "e": 0.5}.items():
+            answer = truth if random.random() < right else other
+            rows.append({"utterance": f"u{item}", "rater": rater, "humor": answer})
+    decided = decide(ratings(rows), SCHEMA, "dawid_skene", min_agreement=0.7)
+    queue = adjudication_queue(decided.labels, SCHEMA).to_pylist()
+    soft = dict(
+        zip(
+            *(decided.labels.column(name).to_pylist() for name in ("utterance_id", "humor_soft")), strict=True
+        )
+    )
+    unsure = [1 - max(soft[row["utterance_id"]]) for row in queue]
+    assert len(queue) > 30
+    assert min(unsure) < 1e-4 < 1e-3 < max(unsure)
+    assert unsure == pytest.approx(sorted(unsure, reverse=True), abs=1e-6)
+    assert queue[-1]["bits"] < 1e-3
+
+
 def test_a_ruling_decides_and_says_whose_it_is() -> None:
     rows = [{"rater": "a", "humor": "none"}, {"rater": "b", "humor": "humorous"}]
     labels = aggregate(ratings(rows), SCHEMA)
