@@ -59,6 +59,7 @@ def train(
 
     A training that was killed goes on when it is asked for again.
     """
+    from baselines.runs import leads
     from baselines.settings_given import parse_settings
     from baselines.training import train_seeds
 
@@ -67,6 +68,8 @@ def train(
         None if named is None else [one for one in named.split(",") if one] for named in (features, fields)
     )
     trained = train_seeds(model, dataset, runs, parse_settings(settings or ()), wanted, learnt)
+    if not leads():
+        return
     if as_json:
         reports = [{"run": str(one.folder), **one.report} for one in trained]
         print_json(reports[0] if seeds is None else reports)

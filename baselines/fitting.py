@@ -32,7 +32,7 @@ from transformers.utils import logging
 from baselines.batches import DialogueBatches
 from baselines.data import Split
 from baselines.decoding import decode
-from baselines.runs import CHECKPOINTS, TENSORBOARD, leads, read_json, write_json
+from baselines.runs import CHECKPOINTS, TENSORBOARD, leads, processes, read_json, write_json
 from baselines.settings import TrainingSettings
 from baselines.tuning import metric_of, tune, value_of
 from schemas.errors import InputError, Issue
@@ -69,7 +69,7 @@ def fit_network(
         model.to("cuda")  # before the streams are read: a frozen encoder reads them
     judge = _Judge(model, validation, settings)
     dialogues = model.dialogues(train, with_targets=True)
-    steps = len(DialogueBatches(dialogues.lengths, settings.batch_turns))
+    steps = -(-len(DialogueBatches(dialogues.lengths, settings.batch_turns)) // processes())
     epochs = _Epochs(model, settings, steps)
     trainer = DialogueTrainer(
         model,
@@ -148,6 +148,7 @@ def _arguments(seed: int, settings: TrainingSettings, workspace: Path, steps: in
         remove_unused_columns=False,
         dataloader_pin_memory=on_gpu,
         accelerator_config={"even_batches": False},
+        use_cpu=not torch.accelerator.is_available(),  # said, or torchrun's processes would not meet
         bf16=on_gpu and torch.cuda.is_bf16_supported(),
         disable_tqdm=True,
         seed=seed,

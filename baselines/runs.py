@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from schemas.errors import InputError, Issue
 
 CONFIG = "config.json"
@@ -25,12 +27,17 @@ def leads() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def processes() -> int:
+    """Return how many processes torchrun started for one training."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def new_run(out: Path) -> Iterator[Path]:
     """Open a folder aside that takes the place of ``out`` when the block ends well.
 
     Raises:
-        InputError: ``out`` is there already.
+        InputError: ``out`` is there already, or another command is making it.
     """
     if not leads():
         with tempfile.TemporaryDirectory() as thrown_away:
@@ -39,13 +46,21 @@ def new_run(out: Path) -> Iterator[Path]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(Issue("a run is written to a new or empty folder; this one is neither", str(out)))
     out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    staging = out.with_name(f".{out.name}-partial")
+    staging.mkdir(exist_ok=True)
+    lock = FileLock(staging / "lock")
     try:
-        folder = staging / "run"  # mkdtemp's own folder is closed to others
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(Issue("another command is making this run", str(out))) from None
+    try:
+        folder = staging / "run"
+        shutil.rmtree(folder, ignore_errors=True)  # of a command that was killed
         folder.mkdir()
         yield folder
         folder.replace(out)
     finally:
+        lock.release()
         shutil.rmtree(staging, ignore_errors=True)
 
 
