@@ -179,7 +179,19 @@ def timesheet(
     if as_json:
         print_json({"lines": [dataclasses.asdict(one) for one in lines], "file": name})
         return
-    console.print(f"{len(lines):,} lines")
+    months = [one for one in lines if one.is_month]
+    if months:
+        table = Table("rater", "month", title="Working time, minutes")
+        for head in ("items", "skipped", "sittings", "active", "idle"):
+            table.add_column(head, justify="right")
+        for one in months:
+            numbers = (f"{one.items:,}", f"{one.skipped:,}", f"{one.sittings:,}")
+            table.add_row(
+                one.rater, one.period, *numbers, f"{one.active_minutes:,.1f}", f"{one.idle_minutes:,.1f}"
+            )
+        console.print(table)
+    else:
+        console.print(f"No rating{f' in {month}' if month else ''} says both who made it and when.")
     console.print(f"[green]wrote[/] {project / name}", highlight=False, soft_wrap=True)
 
 

@@ -104,6 +104,11 @@ class Line:
     first: str
     last: str
 
+    @property
+    def is_month(self) -> bool:
+        """Whether this adds up a month."""
+        return len(self.period) == len("YYYY-MM")
+
 
 def works(ratings: pa.Table, zone: str = "UTC", idle: float = IDLE) -> list[Work]:
     """Account for the time of every rating, by rater and time.

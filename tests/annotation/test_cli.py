@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -207,6 +209,9 @@ def test_raters_timesheet_and_guidelines(sample):
     assert "simulated" in table
     assert sample.path("private/raters.html").stat().st_mode & 0o777 == 0o600
     assert json.loads(run("timesheet", "--project", sample.root, "--json"))["file"].startswith("private/")
+    assert "No rating in 2026-03 says both who made it and when" in run(
+        "timesheet", "--project", sample.root, "--month", "2026-03"
+    )
     for language in ("zh", "en"):
         run("guidelines", "--project", sample.root, "--language", language)
         assert (sample.root / "reports" / f"guidelines-{language}.html").stat().st_size > 20_000
@@ -237,3 +242,18 @@ def test_long_names_of_fields_are_whole_on_a_narrow_terminal(tmp_path, monkeypat
     assert max(len(line) for line in out.splitlines() if line[:1] in "┏┡│└") <= 80
     cells = [line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│")]
     assert long in "".join(cells)
+
+
+def test_the_timesheet_shows_each_rater_s_month(tmp_path):
+    project = create_sample(tmp_path / "p")[0]
+    path = project.path("annotations/sample.parquet")
+    table = read_table(path)
+    start = datetime(2026, 3, 5, 1, tzinfo=UTC)
+    times = [start + timedelta(minutes=place) for place in range(table.num_rows)]
+    place = table.column_names.index("updated")
+    field = table.schema.field("updated")
+    write_table(path, table.set_column(place, field, pa.array(times, field.type)), table.schema)
+    out = run("timesheet", "--project", project.root, "--month", "2026-03", "--zone", "Asia/Shanghai")
+    rows = [line for line in out.splitlines() if "simulated-r" in line]
+    assert len(rows) == 5
+    assert all("2026-03" in line and "198" in line for line in rows)
