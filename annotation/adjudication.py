@@ -18,7 +18,7 @@ from annotation.adjudication_page import COMMENT, adjudication_config, answers_h
 from annotation.aggregation import adjudication_queue
 from annotation.aggregation.labels import decide
 from annotation.aggregation.project import ADJUDICATION
-from annotation.client import Client, Json
+from annotation.client import OWN, Client, Json
 from annotation.guidelines import guideline_version
 from annotation.installation import Tell, silent
 from annotation.predictions import Prediction
@@ -79,9 +79,10 @@ class _State:
     def require(self, client: Client) -> None:
         """Refuse a server that does not hold the projects: numbers of another one mean something else."""
         if self.projects and self.server != client.name:
+            there = "the project's own: unset" if self.server == OWN else f"{self.server}: name it by"
             message = (
-                f"the adjudicators' projects are on another server ({self.server}); name it by "
-                "LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, or unset these for the project's own"
+                f"the adjudicators' projects are on another server, {there} LABEL_STUDIO_URL and "
+                "LABEL_STUDIO_API_KEY"
             )
             raise InputError(Issue(message, client.url))
         self.server = client.name

@@ -94,6 +94,8 @@ def restore(project: Project, file: Path) -> None:
             tar.extractall(project.root, filter="data")
         for name in names:
             project.path(name).chmod(0o600)
+            for folder in Path(name).parents[:-1]:
+                project.path(str(folder)).chmod(0o700)
     finally:
         lock.release()
 

@@ -184,7 +184,8 @@ def serve(project: Project, *, host: str, port: int, database_url: str | None, t
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # Started in the background of a script, a command ignores Ctrl-C unless it says what to do.
+    before = [(one, signal.signal(one, interrupt)) for one in (signal.SIGTERM, signal.SIGINT)]
     try:
         with running(project, host=host, port=port, database_url=database_url, tell=tell) as server:
             for notice in server.notices:
@@ -200,7 +201,8 @@ def serve(project: Project, *, host: str, port: int, database_url: str | None, t
     except KeyboardInterrupt:
         tell("the server is stopped")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before:
+            signal.signal(one, handler)
 
 
 def _refuse_busy(host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 
 from annotation.backup import back_up, restore
 from annotation.pulled_table import TABLE
@@ -36,6 +37,8 @@ def test_a_restored_backup_pulls_the_bytes_of_then_though_the_table_is_newer(tmp
         assert later != then
     shutil.rmtree(project.path("private"))
     restore(project, tmp_path / "then.tar")
+    folders = [project.path("private"), *project.path("private").rglob("*/")]
+    assert {stat.S_IMODE(one.stat().st_mode) for one in folders if one.is_dir()} == {0o700}
     with serving(project):
         found = pull(project)
         assert project.path(TABLE).read_bytes() == then

@@ -214,7 +214,9 @@ def test_ctrl_c_stops_the_command_and_the_server(tmp_path):
         "server.serve(Project(sys.argv[1]), host='127.0.0.1', port=int(sys.argv[2]), database_url=None,\n"
         "             tell=lambda line: print(line, flush=True))\n"
     )
-    command = [sys.executable, "-c", code, str(project.root), str(port), str(python())]
+    # As a shell starts what is to run in the background: with Ctrl-C ignored.
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-c", code]
+    command += [str(project.root), str(port), str(python())]
     for stop in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
             for line in one.stdout:
