@@ -100,7 +100,7 @@ def feedback_page(
             f"{found.same} / {found.items}",
             number(found.value, 2),
             number(one.threshold.get(name), 2),
-            MEASURES[schema[name].type],
+            MEASURES[schema[name].type].get(language),
         ]
         for name, found in one.scores.items()
     ]

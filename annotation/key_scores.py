@@ -11,7 +11,7 @@ nearly always so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from annotation.agreement.distances import set_distance
@@ -23,14 +23,15 @@ from schemas.fields import (
     MultilabelField,
     OrdinalField,
     RelationField,
+    Text,
 )
 
-MEASURES = {
-    "nominal": "Cohen's kappa",
-    "ordinal": "linearly weighted kappa",
-    "relation": "linearly weighted kappa",
-    "interval": "Lin's concordance correlation",
-    "multilabel": "kappa with MASI distance",
+MEASURES: Mapping[str, Text] = {
+    "nominal": Text("Cohen's kappa", "Cohen's kappa"),
+    "ordinal": Text("linearly weighted kappa", "线性加权 kappa"),
+    "relation": Text("linearly weighted kappa", "线性加权 kappa"),
+    "interval": Text("Lin's concordance correlation", "Lin 一致性相关系数"),
+    "multilabel": Text("kappa with MASI distance", "MASI 距离 kappa"),
 }
 """The name of the measure by type of field."""
 

@@ -98,7 +98,7 @@ class Qualification:
             "overrides": len({one.rater for one in self.overrides} - passed) if enough else None,
             "training": {
                 name: {
-                    "measure": MEASURES[self.types[name]],
+                    "measure": MEASURES[self.types[name]].get("en"),
                     "threshold": thresholds.get(name),
                     "last_attempt": _mean([one.scores[name] for one in last.values() if name in one.scores]),
                 }
@@ -116,24 +116,25 @@ class Qualification:
         }  # fmt: skip
 
     def table(self) -> Table:
-        """Return a table for a terminal: a row an attempt, a column a field, ``✗`` below the threshold."""
+        """Return a table for a terminal: a row an attempt, with ``✗`` at scores below their threshold."""
         title = "Training: score against the key, corrected for chance"
-        table = Table(title=title, caption="score / threshold; ✗ below it")
-        for name in ("rater", "round", "attempt", "done"):
-            table.add_column(name, justify="left" if name in ("rater", "round") else "right")
-        fields = [name for name in self.types if any(name in one.scores for one in self.attempts)]
-        for name in fields:
+        table = Table(title=title, caption="score / threshold; ✗ below it", show_lines=True)
+        for name in ("rater", "round"):
+            table.add_column(name, overflow="fold")
+        for name in ("attempt", "done"):
             table.add_column(name, justify="right")
+        table.add_column("scores", ratio=1, overflow="fold")
         table.add_column("passed")
         let_in = {one.rater for one in self.overrides}
         for one in self.attempts:
             verdict = "yes" if one.passed else "override" if one.rater in let_in else "no"
+            asked = sorted(self.types, key=lambda name: name not in one.threshold)
             table.add_row(
                 one.rater,
                 one.round,
                 str(one.number),
-                f"{one.done} / {one.items}",
-                *(_cell(one, name) for name in fields),
+                f"{one.done}/{one.items}",
+                "\n".join(_cell(one, name) for name in asked if name in one.scores and one.complete),
                 verdict if one.closed or one.rater in let_in else "not finished",
             )
         return table
@@ -160,13 +161,10 @@ def _mean(found: Sequence[Score]) -> dict[str, Any]:
 
 
 def _cell(one: Attempt, name: str) -> str:
-    if name not in one.scores or not one.complete:
-        return ""
-    least = one.threshold.get(name)
-    if least is None:
-        return _shown(one.scores[name])
-    mark = " ✗" if name in one.below() else ""
-    return f"{_shown(one.scores[name])} / {least:.2f}{mark}"
+    text = f"{name} {_shown(one.scores[name])}"
+    if name not in one.threshold:
+        return text
+    return f"{text} / {one.threshold[name]:.2f}{' ✗' * (name in one.below())}"
 
 
 def _shown(one: Score) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from annotation.answer_key import ANSWER_KEY
 from annotation.assignment import Stop
+from annotation.key_scores import Score
 from annotation.label_studio_cli import add_to
 from annotation.qualification import (
     attempts,
@@ -283,6 +286,25 @@ def test_without_a_server_the_page_is_written_all_the_same(project):
     assert found.pages == ("private/feedback/training-r1-en.html",)
     assert "≠" not in project.path(found.pages[0]).read_text("utf-8")
     assert any("not shown on the server" in line for line in told)
+
+
+def test_the_attempts_fit_a_narrow_terminal_whole(project):
+    """Every score and threshold of a schema of many fields is read at 80 columns."""
+    write_key(project, fields=FIELDS)
+    long = "how_far_the_speaker_is_at_ease"
+    training(project, "second", 2, {"sentiment": 0.6, "sarcasm": 0.6})
+    rate(project, both(project, "second", 100, sarcasm=False))
+    made = project_qualification(project, close_attempts(project))
+    made = replace(made, types={**made.types, long: "nominal"}, attempts=tuple(
+        replace(one, scores={**one.scores, long: Score(8, 8, 0.987)}) for one in made.attempts
+    ))  # fmt: skip
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(made.table())
+    out = console.export_text()
+    assert max(map(len, out.splitlines())) <= 80
+    cells = "".join(line.split("│")[5].strip() for line in out.splitlines() if line.count("│") == 7)
+    for part in ("sarcasm 0.00 / 0.60", "sentiment 1.00 / 0.60", long, "0.99"):
+        assert part.replace(" ", "") in cells.replace(" ", ""), part
 
 
 def test_progress_stands_beside_json(project):
