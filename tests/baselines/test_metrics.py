@@ -220,3 +220,31 @@ def test_one_dialogue_has_no_interval_and_says_so(maker):
     assert found.metrics["accuracy"].low is None
     assert found.metrics["accuracy"].reason
     assert dataclasses.asdict(found)["dialogues"] == 1
+
+
+@pytest.mark.parametrize(("rows", "seed"), [(2, 0), (7, 1), (40, 2), (500, 3)])
+def test_numbers_and_ordered_values_are_those_of_torchmetrics(maker, rows, seed):
+    torch = pytest.importorskip("torch")
+    regression = pytest.importorskip("torchmetrics.functional.regression")
+    classification = pytest.importorskip("torchmetrics.functional.classification")
+    random = np.random.default_rng(seed)
+    labels = random.uniform(1, 9, rows)
+    predicted = 0.6 * labels + random.normal(1, 1.5, rows)
+    found = score(maker.schema["valence"], labels, predicted).metrics
+    given = torch.from_numpy(predicted), torch.from_numpy(labels)
+    assert found["mae"].value == pytest.approx(float(regression.mean_absolute_error(*given)))
+    assert found["pearson"].value == pytest.approx(float(regression.pearson_corrcoef(*given)), abs=1e-6)
+    # torchmetrics divides by n - 1 in the variances alone; Lin's coefficient has one divisor.
+    mean = ((labels.mean() - predicted.mean()) ** 2) * rows / (rows - 1)
+    theirs = regression.concordance_corrcoef(*given)
+    spread = labels.var(ddof=1) + predicted.var(ddof=1)
+    gap = (labels.mean() - predicted.mean()) ** 2
+    assert found["ccc"].value == pytest.approx(float(theirs) * (spread + gap) / (spread + mean), abs=1e-5)
+
+    ordered = random.integers(0, 3, (2, max(rows, 10)))
+    ordered[:, :3] = [0, 1, 2]
+    kappa = classification.multiclass_cohen_kappa(
+        *map(torch.from_numpy, ordered[::-1].copy()), num_classes=3, weights="quadratic"
+    )
+    ours = score(maker.schema["sentiment"], ordered[0], ordered[1]).metrics["quadratic_kappa"].value
+    assert ours == pytest.approx(float(kappa), abs=1e-6)
