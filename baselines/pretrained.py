@@ -147,13 +147,15 @@ def describe(
         found = "; ".join(issue.message for issue in error.issues)
         message = f"this encoder cannot be read; give a folder, or a name on the Hub: {found}"
         raise InputError(Issue(message, column=column, value=name)) from None
+    config = load("AutoModel", model).config.to_dict()
+    config.pop("_name_or_path", None)  # the folder, again
     recipe = {
         "kind": kind,
         "name": name,
         "weights_sha256": model.describe()["weights_sha256"],
         "tuning": tuning,
         "layers": layers,
-        "config": load("AutoModel", model).config.to_dict(),
+        "config": config,
     }
     tuned(encoder, recipe)
     return recipe, model

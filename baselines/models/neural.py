@@ -27,6 +27,7 @@ from baselines.heads import CONTINUATION, ORDINAL_FORMS, Head, make_head
 from baselines.model_card import model_card
 from baselines.models.base import WEIGHTS, Report, read_config
 from baselines.objective import Objective
+from baselines.publishing import push
 from baselines.runs import CONFIG
 from baselines.settings import TrainingSettings, split_settings
 from baselines.stream_encoder import Encoded
@@ -347,6 +348,10 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         weights = {name: one for name, one in self.state_dict().items() if not name.startswith("objective.")}
         super().save_pretrained(folder, **{"state_dict": weights, **more})
         (folder / "README.md").write_text(model_card(self.name, self.config, self.fields), "utf-8")
+
+    def push_to_hub(self, repo_id: str, **more: Any) -> str:  # noqa: ANN401 - passed on
+        """Upload the model and its card, see `baselines.publishing.push`; the inherited way has another card."""
+        return push(self, repo_id, **more)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *args: Any, **more: Any) -> Self:  # noqa: ANN401 - passed on
