@@ -350,7 +350,7 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         (folder / "README.md").write_text(model_card(self.name, self.config, self.fields), "utf-8")
 
     def push_to_hub(self, repo_id: str, **more: Any) -> str:  # noqa: ANN401 - passed on
-        """Upload the model and its card, see `baselines.publishing.push`; the inherited way has another card."""
+        """Upload the model and its own card, which the inherited way replaces, see `baselines.publishing`."""
         return push(self, repo_id, **more)
 
     @classmethod
