@@ -16,7 +16,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from corpus.sample.bayes import bayes_optimal, markdown
-from corpus.sample.generate import cores, generate
+from corpus.engine import cores
+from corpus.sample.generate import generate
 from corpus.sample.packaged import FOLDER, package
 from schemas import load_schema
 from schemas.project import UTTERANCES

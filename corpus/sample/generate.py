@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from corpus.engine import cores
 from corpus.importers import Imported
 from corpus.sample.bayes import bayes_optimal
 from corpus.sample.cues import SHOWN
@@ -124,11 +124,6 @@ def _new_project(directory: str | Path) -> Iterator[Project]:
         for one in added:
             one.rmdir()
         raise
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def render_episodes(
