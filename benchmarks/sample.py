@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from corpus.sample.bayes import bayes_optimal, markdown
 from corpus.engine import cores
+from corpus.sample.bayes import bayes_optimal, markdown
 from corpus.sample.generate import generate
 from corpus.sample.packaged import FOLDER, package
 from schemas import load_schema

@@ -41,7 +41,8 @@ def opencv() -> Any:  # noqa: ANN401 - its types depend on how it is installed
     if not found:
         raise InputError(
             Issue(
-                "face crops need OpenCV 4 with the cascades inside: pip install 'affect-corpus[faces]'",
+                "face crops need OpenCV 4, which has the cascades inside: "
+                "pip install 'opencv-python-headless<5'",
                 column="--faces",
             )
         )
