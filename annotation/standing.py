@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
 
-from annotation.client import Client, Json
+from annotation.client import Client
 from annotation.roster import write_private
 from schemas.project import Project
 
-STATE = "private/pushed.json"
+FOLDER = "private/pushed"
 
 
 @dataclass
@@ -38,31 +40,33 @@ class Standing:
 
 
 class Receipts:
-    """What stood in the projects of the server when the last push to each ended."""
+    """What stood in the projects of the server when the last push to each ended; a file a project."""
 
     def __init__(self, project: Project) -> None:
-        self._path = project.path(STATE)
-        self._known: dict[str, Json] = {}
-        if self._path.exists():
-            self._known = json.loads(self._path.read_text("utf-8"))
+        self._project = project
 
     def keys(self, client: Client, number: int) -> frozenset[str] | None:
         """Return the keys of the tasks that stand in a project; None when something changed there since."""
-        known = self._known.get(f"{client.name}|{number}")
-        if known is None or _mark(client, number) != [known["total"], known["newest"]]:
+        path = self._path(client, number)
+        if not path.exists():
             return None
-        return frozenset(known["keys"])
+        known = json.loads(path.read_text("utf-8"))
+        same = _mark(client, number) == [known["total"], known["newest"]]
+        return frozenset(known["keys"]) if same else None
 
     def note(self, client: Client, number: int, keys: Collection[str]) -> bool:
         """Note what stands in a project now; return False, and note nothing, where other tasks do."""
         total, newest = _mark(client, number)
-        place = f"{client.name}|{number}"
-        if total == len(keys):
-            self._known[place] = {"total": total, "newest": newest, "keys": sorted(keys)}
-        else:
-            self._known.pop(place, None)
-        write_private(self._path, json.dumps(self._known, ensure_ascii=False, separators=(",", ":")) + "\n")
-        return total == len(keys)
+        path = self._path(client, number)
+        if total != len(keys):
+            path.unlink(missing_ok=True)
+            return False
+        known = {"total": total, "newest": newest, "keys": sorted(keys)}
+        write_private(path, json.dumps(known, ensure_ascii=False, separators=(",", ":")) + "\n")
+        return True
+
+    def _path(self, client: Client, number: int) -> Path:
+        return self._project.path(f"{FOLDER}/{quote(client.name, safe='')}-{number}.json")
 
 
 def _mark(client: Client, number: int) -> list[object]:

@@ -41,7 +41,9 @@ def test_a_push_with_nothing_new_lists_no_tasks(pushed):
     assert all(one.new == one.removed == one.gone == 0 < one.there for one in done)
     assert len(asked) == len(made.projects), asked
     assert all(method == "GET" and "page_size=1&" in path for method, path in asked)
-    assert stat.S_IMODE(served.project.path(standing.STATE).stat().st_mode) == 0o600
+    receipts = list(served.project.path(standing.FOLDER).iterdir())
+    assert {stat.S_IMODE(one.stat().st_mode) for one in receipts} == {0o600}
+    assert len(receipts) == len(made.projects)
 
 
 @pytest.mark.parametrize("place", [0, 3, -1])
@@ -64,13 +66,11 @@ def test_a_server_that_was_set_back_is_noticed(pushed):
     """As many tasks as before, of the same numbers even: the moments tell."""
     served, made = pushed
     ann = served.pseudonym("ann")
-    path = served.project.path(standing.STATE)
+    path = served.project.path(f"{standing.FOLDER}/{OWN}-{made.projects[ann]}.json")
     known = json.loads(path.read_text())
-    place = f"{OWN}|{made.projects[ann]}"
-    keys, (number, moment) = known[place]["keys"], known[place]["newest"]
+    keys, (number, moment) = known["keys"], known["newest"]
     for total, newest in ((len(keys) - 1, [number, moment]), (len(keys), [number, f"2020{moment[4:]}"])):
-        receipt = {"total": total, "newest": newest, "keys": ["of another moment"]}
-        path.write_text(json.dumps({**known, place: receipt}))
+        path.write_text(json.dumps({"total": total, "newest": newest, "keys": ["of another moment"]}))
         done = {one.rater: one for one in push(served.project)}
         assert (done[ann].new, done[ann].there) == (0, len(keys))
         assert json.loads(path.read_text()) == known
