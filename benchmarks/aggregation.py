@@ -312,7 +312,7 @@ def calibration(largest: int) -> None:
 
 
 def snow(folder: Path) -> bool:
-    """Print the correlation with gold by method and scale; say whether those for numbers keep up with the mean.
+    """Print the correlation with gold by method and scale; say whether numbers keep up with the mean.
 
     The interval of a method's distance from the mean resamples headlines.
     """

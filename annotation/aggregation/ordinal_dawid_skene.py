@@ -89,6 +89,21 @@ def _log_confusions(values: int) -> Floats:
     return logs
 
 
+def _centred(lens: Ints, votes: Floats) -> Ints:
+    """Lenses without what they shift in common.
+
+    That all raters see everything higher, or that everything is, gives the same votes: the scale is held in
+    its place by raters who together have no shift.
+    """
+    if not votes.sum():
+        return lens
+    place, rest = np.divmod(lens, len(_grid()[0]) // len(SHIFTS))  # shifts vary slowest
+    common = np.average(SHIFTS[place], weights=votes)
+    steps = int(np.rint(common / (SHIFTS[1] - SHIFTS[0])))
+    centred: Ints = np.clip(place - steps, 0, len(SHIFTS) - 1) * (len(_grid()[0]) // len(SHIFTS)) + rest
+    return centred
+
+
 class _Model:
     """The M-step: the best lens of each rater on a grid, and the rates of kinds of no answer."""
 
@@ -109,7 +124,7 @@ class _Model:
         typical = table.sum(axis=0) / total if total > 0 else np.zeros((size, size))
         weights = (table + TYPICAL * typical).reshape(len(table), -1)
         best: Ints = (weights @ self.tables.reshape(len(self.tables), -1).T).argmax(axis=1)
-        return best
+        return _centred(best, table.sum(axis=(1, 2)))
 
     def maximise(self, counts: Floats) -> Floats:
         counts = np.maximum(counts, SMALLEST)

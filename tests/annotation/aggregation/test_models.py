@@ -417,3 +417,22 @@ def test_ordinal_model_finds_the_lens_of_each_rater() -> None:
     assert _Model(votes.patterns, votes.used, values).lenses(
         np.ones((len(votes.patterns.rater), 7))
     ).shape == (4,)
+
+
+@pytest.mark.parametrize(("values", "items"), [(5, 60), (7, 200), (7, 1000)])
+def test_ordinal_model_keeps_the_scale_in_its_place(values: int, items: int) -> None:
+    """A frequent lowest value once made it move the scale, all raters against it, and lose to majority."""
+    gains, shifts = [], []
+    for seed in range(6):
+        random = np.random.default_rng([seed, values])
+        truth = random.choice(values, items, p=np.append(0.7, np.full(values - 1, 0.3 / (values - 1))))
+        noise, shift = np.exp(random.normal(np.log(0.2), 0.5, 5)), random.normal(0, 0.08, 5)
+        item, rater = np.repeat(np.arange(items), 5), np.tile(np.arange(5), items)
+        seen = truth[item] / (values - 1) + shift[rater] + noise[rater] * random.normal(size=5 * items)
+        option = np.clip(np.rint(seen * (values - 1)), 0, values - 1).astype(np.int64)
+        votes = Votes(item, rater, option, items, 5, values, values)
+        found = ordinal_dawid_skene(votes)
+        gains.append(rightness(found.probability, truth) - rightness(majority(votes).probability, truth))
+        shifts.append(found.raters["shift"].mean())
+    assert np.mean(gains) > 0.04
+    assert np.abs(shifts).max() < 0.04
