@@ -111,6 +111,9 @@ def _tensorboard(workspace: Path) -> Any:  # noqa: ANN401 - of an untyped librar
 
 def _conclude(model: NeuralModel, judge: _Judge, trainer: DialogueTrainer) -> dict[str, Any]:
     scores = judge.scores()
+    if not all(np.isfinite(one).all() for one in scores.values()):
+        message = "the training ran away: the model gives something that is no number; lower learning_rate"
+        raise InputError(Issue(message, column="learning_rate", value=judge.settings.learning_rate))
     if judge.settings.tune_thresholds:
         found = {one.name: judge.tuned(one.name, scores) for one in model.fields}
         model.config.thresholds = {name: one.tolist() for name, one in found.items() if one is not None}

@@ -97,14 +97,21 @@ class FieldScores:
     confusion: tuple[tuple[int, ...], ...] = ()
 
 
+_OF_NUMBERS = ("mae", "pearson", "ccc")
+_OF_SETS = ("macro_f1", "weighted_f1", "micro_f1", "exact_match", "jaccard")
+_OF_ONE = ("macro_f1", "weighted_f1", "accuracy", "uar")
+_OF_ORDER = (*_OF_ONE, "quadratic_kappa")
+METRICS = tuple(dict.fromkeys((*_OF_ORDER, *_OF_SETS, *_OF_NUMBERS)))
+"""The metrics of all types of fields."""
+
+
 def metric_names(field: Field) -> tuple[str, ...]:
     """Return the names of the metrics of a field."""
     if isinstance(field, IntervalField):
-        return ("mae", "pearson", "ccc")
+        return _OF_NUMBERS
     if isinstance(field, MultilabelField):
-        return ("macro_f1", "weighted_f1", "micro_f1", "exact_match", "jaccard")
-    ordered = isinstance(field, OrdinalField | RelationField)
-    return ("macro_f1", "weighted_f1", "accuracy", "uar", *(("quadratic_kappa",) if ordered else ()))
+        return _OF_SETS
+    return _OF_ORDER if isinstance(field, OrdinalField | RelationField) else _OF_ONE
 
 
 def score(field: Field, labels: Values, predicted: Values) -> FieldScores:

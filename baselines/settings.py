@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from baselines.losses import IMBALANCE, PLAIN, LossSettings
+from baselines.metrics import METRICS
 from baselines.weighting import FIXED, WEIGHTINGS
 from schemas.errors import InputError, Issue
 
@@ -66,16 +68,14 @@ class TrainingSettings:
         )
 
 
-_CHOICES: dict[str, Sequence[str]] = {"task_weighting": WEIGHTINGS, "imbalance": IMBALANCE}
-_POSITIVE = (
-    "epochs",
-    "patience",
-    "learning_rate",
-    "encoder_learning_rate",
-    "batch_turns",
-    "accumulate",
-    "clip",
-)
+_CHOICES: dict[str, Sequence[str]] = {
+    "task_weighting": WEIGHTINGS,
+    "imbalance": IMBALANCE,
+    # The largest is chosen: not so of an error.
+    "select": (HEADLINES, *(one for one in METRICS if one != "mae")),
+}
+_POSITIVE = ("learning_rate", "encoder_learning_rate", "clip")
+_SHARES = ("smoothing", "dropout", "modality_dropout", "term_dropout")
 
 
 def split_settings(
@@ -106,19 +106,27 @@ def split_settings(
         except ValueError:
             kind = type(known[name]).__name__
             issues.append(Issue(f"this setting is a {kind}", column=name, value=value))
-    training = {name: value for name, value in found.items() if name in defaults}
-    issues += _faults(training)
+    issues += _faults(found)
     if issues:
         raise InputError(issues)
+    training = {name: value for name, value in found.items() if name in defaults}
     return TrainingSettings(**training), {name: found[name] for name in found if name in of_model}
 
 
-def _faults(training: Mapping[str, Any]) -> Iterable[Issue]:
-    for name, value in training.items():
+def _faults(found: Mapping[str, Any]) -> Iterable[Issue]:
+    for name, value in found.items():
         if name in _CHOICES and value not in _CHOICES[name]:
             yield Issue("there is no such choice", column=name, value=value, choices=_CHOICES[name])
-        if name in _POSITIVE and value <= 0:
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield Issue("this setting is a finite number", column=name, value=value)
+        elif name in _SHARES and not 0 <= value < 1:
+            yield Issue("this setting lies from 0 to below 1", column=name, value=value)
+        elif isinstance(value, bool | str):
+            continue
+        elif (isinstance(value, int) or name in _POSITIVE) and value <= 0:  # whole numbers count something
             yield Issue("this setting is above 0", column=name, value=value)
+        elif value < 0:
+            yield Issue("this setting is not below 0", column=name, value=value)
 
 
 def _read(value: object, default: object) -> object:

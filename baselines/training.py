@@ -136,10 +136,14 @@ def fit(
             return fit(model_name, data, seed, settings, Path(folder), fields)
     schema = data.description.schema
     labeled = tuple(one.name for one in schema if data.train.labels[one.name].known.any())
-    wanted = labeled if fields is None else tuple(schema[name].name for name in fields)
+    wanted = labeled if fields is None else tuple(dict.fromkeys(schema[name].name for name in fields))
     learnt = tuple(name for name in wanted if name in labeled)
     if not learnt:
-        raise InputError(Issue("no utterance of train has a label", choices=[one.name for one in schema]))
+        message = "no utterance of train has a label of these fields"
+        if fields is not None and not wanted:
+            message = "no field is to be learnt"
+        names = [one.name for one in schema]
+        raise InputError(Issue(message, value=", ".join(wanted) or None, choices=names))
     kind = find_model(model_name)
     config = kind.configure(
         data.description.schema_text, learnt, data.train, data.description.digest, seed, settings or {}

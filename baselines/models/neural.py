@@ -136,11 +136,10 @@ class NeuralConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers make
             for name, valid in choices.items()
             if getattr(self, name) not in valid
         ]
-        issues += [
-            Issue("this setting lies from 0 to below 1", column=name, value=getattr(self, name))
-            for name in ("dropout", "modality_dropout", "term_dropout")
-            if not 0 <= getattr(self, name) < 1
-        ]
+        heads = getattr(self, "attention_heads", 1)
+        if self.width % heads:
+            message = f"the width, {self.width}, is divided among the heads"
+            issues.append(Issue(message, column="attention_heads", value=heads))
         if issues:
             raise InputError(issues)
 

@@ -102,7 +102,7 @@ def _download(name: str, revision: str | None) -> Path:
     except LocalEntryNotFoundError:
         message = (
             "there is no such folder, and the Hub cannot be reached; get the model where there is a network "
-            "and give its folder with --model"
+            "and give its folder"
         )
         raise InputError(Issue(message, name)) from None
     except HfHubHTTPError as error:

@@ -257,6 +257,42 @@ def test_settings_are_pairs():
     assert len(caught.value.issues) == 3
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("width=0", "above 0"),
+        ("term_width=-1", "above 0"),
+        ("terms=0", "above 0"),
+        ("images=0", "above 0"),
+        ("encoder_layers=-1", "above 0"),
+        ("learning_rate=nan", "finite"),
+        ("learning_rate=0", "above 0"),
+        ("weight_decay=-1", "not below 0"),
+        ("smoothing=1", "from 0 to below 1"),
+        ("dropout=-0.1", "from 0 to below 1"),
+        ("select=f1", "no such choice"),
+        ("select=mae", "no such choice"),
+        ("attention_heads=5", "divided among the heads"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(maker, setting, message):
+    with pytest.raises(InputError, match=message) as caught:
+        fit("mult", data_of(maker), 0, {**QUICK, **parse_settings([setting])})
+    assert caught.value.issues[0].column == setting.split("=")[0]
+
+
+def test_a_training_that_ran_away_says_so(maker):
+    with pytest.raises(InputError, match="ran away"):
+        fit("lmf", data_of(maker), 0, {**QUICK, "learning_rate": 1e38})
+
+
+def test_fields_to_learn_are_taken_once(maker):
+    model, _ = fit("lmf", data_of(maker), 0, QUICK, fields=["emotion", "emotion"])
+    assert model.config.fields == ["emotion"]
+    with pytest.raises(InputError, match="no field is to be learnt"):
+        fit("lmf", data_of(maker), 0, QUICK, fields=[])
+
+
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
     """Return the folder of a tiny BERT with random weights."""
