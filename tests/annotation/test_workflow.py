@@ -1,4 +1,4 @@
-"""The whole way with a real server: setup, push, three raters, pull, agreement, rounds, faults."""
+"""Setup, push and pull with a real server and three raters."""
 
 from __future__ import annotations
 
@@ -10,71 +10,29 @@ from collections import Counter
 import pyarrow.compute as pc
 import pytest
 
-from annotation import client as client_module
-from annotation import pulled, pulling, pushing, roster, rounds, server
+from annotation import pulled, roster, rounds
 from annotation.agreement.report import measure_project
 from annotation.backup import back_up, restore
-from annotation.client import OWN, Client
-from annotation.predictions import read_predictions
+from annotation.client import OWN
 from annotation.pulled_table import TABLE
 from annotation.pulling import pull
 from annotation.pushing import push
 from annotation.ratings import project_ratings
-from annotation.server_faults import ServerDown
 from annotation.sheet import Design
 from annotation.workflow import Plan, set_up
 from schemas import InputError
 from schemas import project as folder
-from schemas.project import Project
 from schemas.records import Condition, Context
 from schemas.tables import read_table
-from tests.annotation.proxy import Rule, faulty
+from tests.annotation.conftest import PLAN, by_id, otherwise
 from tests.annotation.served import (
     RATERS,
-    SCHEMA,
-    free_port,
     neighbour,
     results,
     serving,
     small_project,
     submit,
 )
-
-PLAN = Plan("pilot", k=2, condition=Condition.TEXT, seed=1)
-VALUES = ("negative", "neutral", "positive")
-
-
-def by_id(data):
-    """An answer that follows from the utterance: a rater who can be predicted."""
-    return {"sentiment": VALUES[sum(data["utterance_id"].encode()) % 3], "sarcasm": "none"}
-
-
-def otherwise(data):
-    return {"sentiment": VALUES[(sum(data["utterance_id"].encode()) + 1) % 3], "sarcasm": "sarcastic"}
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    """A pilot that three raters have finished: a served project, the round, and what each of them said."""
-    project = small_project(tmp_path_factory.mktemp("workflow") / "p", dialogues=4)
-    with serving(project) as served:
-        made = set_up(project, PLAN).round
-        push(project)
-        given = {key: served.annotate(made, key, otherwise if key == "cy" else by_id) for key in RATERS}
-        yield served, made, given
-
-
-@pytest.fixture
-def copied(done, tmp_path):
-    """The same project in a folder of its own, without what was pulled; the server is the same."""
-    served, made, given = done
-    root = tmp_path / "p"
-    shutil.copytree(
-        served.project.root, root, symlinks=True,
-        ignore=shutil.ignore_patterns("data", "pulled", "annotations", ".lock*", "shown"),
-    )  # fmt: skip
-    return Project(root), served, made, given
-
 
 # -- setup, push ----------------------------------------------------------------------------------------
 
@@ -395,268 +353,3 @@ def test_a_file_of_another_project_is_refused(copied, tmp_path):
     path.write_text(json.dumps([task]))
     with pytest.raises(InputError, match=r"of no round of the project.*'other'.*pilot"):
         pull(copied[0], [path])
-
-
-# -- rounds ---------------------------------------------------------------------------------------------
-
-
-def test_pilot_then_an_edited_definition_then_main_then_repeats(done, tmp_path):
-    """Every rating of every round stays, and a changed field alone is asked again."""
-    served = neighbour(done[0], tmp_path / "p", dialogues=3)
-    project = served.project
-    pilot = set_up(project, PLAN).round
-    push(project)
-    said = {key: served.annotate(pilot, key, by_id) for key in RATERS}
-    pull(project)
-    before = read_table(project.path(TABLE)).to_pylist()
-
-    text = project.path(folder.SCHEMA).read_text("utf-8")
-    text = text.replace("version: 1.0.0", "version: 1.1.0")
-    text = text.replace("title: {en: Sarcasm, zh: 讽刺}\n", "title: {en: Irony, zh: 反讽}\n")
-    project.path(folder.SCHEMA).write_text(text, "utf-8")
-    project = served.project = Project(project.root)
-    revised = set_up(project, Plan("revised", condition=Condition.TEXT, again="pilot", changed=True)).round
-    assert revised.fields == ("sarcasm",)
-    assert {rater: set(revised.dialogues(rater)) for rater in revised.queues} == {
-        rater: set(pilot.dialogues(rater)) for rater in pilot.queues
-    }
-    push(project)
-    number = served.number(revised, "ann")
-    config = served.client.project(number)["label_config"]
-    assert 'name="sarcasm"' in config
-    assert 'name="sentiment"' not in config
-    for key in RATERS:
-        served.annotate(revised, key, lambda _: {"sarcasm": "sarcastic"})
-    main = set_up(project, Plan("main", k=2, condition=Condition.TEXT, seed=8, repeats=0.5)).round
-    again = set_up(project, Plan("repeats", condition=Condition.TEXT, again="main", share=0.5)).round
-    push(project)
-    for key in RATERS:
-        served.annotate(main, key, by_id)
-        served.annotate(again, key, by_id)
-    found = pull(project)
-    assert (found.quarantined, found.faults) == (0, [])
-    rows = read_table(project.path(TABLE)).to_pylist()
-    old = {row["annotation_id"]: row for row in rows if row["round"] == "pilot"}
-    assert list(old.values()) == before
-    counts = Counter(row["round"] for row in rows)
-    assert counts["pilot"] == counts["revised"] == sum(map(len, said.values()))
-    assert 0 < counts["main-repeat"] < counts["main"]
-    assert 0 < counts["repeats"] < counts["main"]
-    for row in rows:
-        if row["round"] == "revised":
-            assert (row["sarcasm"], row["sentiment"], row["sentiment_missing"]) == (
-                "sarcastic", None, "not_rated",
-            )  # fmt: skip
-            assert row["schema_version"] == "1.1.0"
-    assert set(counts) == {"pilot", "revised", "main", "main-repeat", "repeats"}
-    with pytest.raises(InputError, match="no definition has changed"):
-        set_up(project, Plan("more", condition=Condition.TEXT, again="revised", changed=True))
-
-
-def test_an_answer_that_the_schema_has_since_lost_is_quarantined_and_kept_in_the_journal(copied):
-    project, _, _, _ = copied
-    pull(project)
-    text = project.path(folder.SCHEMA).read_text("utf-8").replace("      sarcastic: {", "      ironic: {")
-    project.path(folder.SCHEMA).write_text(text, "utf-8")
-    project = Project(project.root)
-    found = pull(project)
-    assert (found.wrote, found.faults) == (True, [])
-    rows = read_table(project.path(TABLE)).to_pylist()
-    assert {(row["sarcasm"], row["sarcasm_missing"]) for row in rows} == {("none", None), (None, "not_rated")}
-    listed = read_table(project.path(folder.QUARANTINE)).to_pylist()
-    assert {(one["column"], one["original"]) for one in listed} == {("sarcasm", "sarcastic")}
-    project.path(folder.SCHEMA).write_text(SCHEMA, "utf-8")
-    pull(Project(project.root))
-    rows = read_table(project.path(TABLE)).to_pylist()
-    assert {row["sarcasm"] for row in rows} == {"none", "sarcastic"}
-    assert read_table(project.path(folder.QUARANTINE)).num_rows == 0
-
-
-# -- predictions ----------------------------------------------------------------------------------------
-
-
-def test_predictions_are_shown_and_recorded(done, tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    served = neighbour(done[0], tmp_path / "p", dialogues=3)
-    project = served.project
-    ids = read_table(project.path(folder.UTTERANCES)).column("utterance_id").to_pylist()
-    table = pa.table(
-        {
-            "utterance_id": ids[::2],
-            "model_version": ["floor-1"] * len(ids[::2]),
-            "score": [0.5] * len(ids[::2]),
-            "sentiment": ["positive"] * len(ids[::2]),
-        }
-    )
-    pq.write_table(table, tmp_path / "predictions.parquet")
-    made = set_up(project, PLAN).round
-    push(project, predictions=tmp_path / "predictions.parquet")
-    exported = served.client.export(served.number(made, "ann"))
-    for task in exported:
-        found = served.predictions(task["id"])
-        shown = [(one["model_version"], one["score"], one["result"]) for one in found]
-        if task["data"]["utterance_id"] in ids[::2]:
-            assert shown == [("floor-1", 0.5, results({"sentiment": "positive"}))]
-        else:
-            assert shown == []
-    served.annotate(made, "ann", by_id)
-    pull(project)
-    for row in read_table(project.path(TABLE)).to_pylist():
-        assert row["prediction_shown"] == ("floor-1" if row["utterance_id"] in ids[::2] else None)
-    wrong = table.set_column(3, "sentiment", pa.array(["splendid"] * table.num_rows))
-    pq.write_table(wrong, tmp_path / "wrong.parquet")
-    with pytest.raises(InputError, match=r"no value of the schema.*splendid"):
-        read_predictions(tmp_path / "wrong.parquet", project.schema)
-
-
-# -- faults ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_batches(monkeypatch):
-    monkeypatch.setattr(client_module, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(pushing, "BATCH", 5)
-
-
-def through(project, served, proxy, timeout=2.0):
-    """A client behind the proxy that counts as the project's own server."""
-    return Client(proxy.url, server.read_credentials(project).token, timeout=timeout, name=OWN)
-
-
-@pytest.mark.parametrize("fault", ["503", "cut before", "cut after", "cut within", "hang"])
-@pytest.mark.parametrize("skip", [0, 2])
-def test_a_push_that_is_cut_ends_with_each_task_once(copied, small_batches, fault, skip):
-    project, served, _, _ = copied
-    name = f"cut-{fault.replace(' ', '-')}-{skip}"
-    made = set_up(project, Plan(name, k=2, condition=Condition.TEXT, seed=4)).round
-    with faulty(served.url) as proxy:
-        proxy.hang = 2.5
-        proxy.rules = [Rule(fault, "POST", "/import", skip=skip, times=2)]
-        done = push(project, name, client=through(project, served, proxy))
-        assert sum(one[2] == fault for one in proxy.seen) == 2
-    assert all(one.new > 0 and one.there == 0 for one in done)
-    for rater, number in made.projects.items():
-        keys = [task["data"]["key"] for task in served.client.tasks(number)]
-        assert len(keys) == len(set(keys)) == next(one.new for one in done if one.rater == rater)
-    assert all(one.new == one.removed == 0 for one in push(project, name))
-
-
-def test_a_push_that_failed_for_good_is_continued_by_the_next(copied, small_batches):
-    project, served, _, _ = copied
-    made = set_up(project, Plan("gives-up", k=2, condition=Condition.TEXT, seed=5)).round
-    with faulty(served.url) as proxy:
-        proxy.rules = [Rule("503", "POST", "/import", skip=3, times=1000)]
-        with pytest.raises(InputError, match="continues where it stopped"):
-            push(project, "gives-up", client=through(project, served, proxy))
-    halfway = sum(len(served.client.tasks(number)) for number in made.projects.values())
-    done = push(project, "gives-up")
-    assert sum(one.there for one in done) == halfway
-    assert all(one.removed == 0 for one in done)
-    assert 0 < halfway < sum(one.there + one.new for one in done)
-    whole = sum(len(served.client.tasks(number)) for number in made.projects.values())
-    assert whole == sum(one.there + one.new for one in done)
-
-
-def test_tasks_that_came_twice_are_removed_but_never_a_rated_one(copied):
-    project, served, _, _ = copied
-    made = set_up(project, Plan("twice", k=2, condition=Condition.TEXT, seed=6)).round
-    push(project, "twice")
-    number = served.number(made, "ann")
-    tasks = served.client.tasks(number)
-    doubles = served.client.import_tasks(number, [{"data": task["data"]} for task in tasks[:4]])
-    with served.log_in("ann") as web:
-        submit(web, number, doubles[0], {"sentiment": "neutral", "sarcasm": "none"})
-        submit(web, number, doubles[1], {"sentiment": "neutral", "sarcasm": "none"})
-        submit(web, number, tasks[1]["id"], {"sentiment": "positive", "sarcasm": "none"})
-    done = {one.rater: one for one in push(project, "twice")}
-    assert done[served.pseudonym("ann")].removed == 3
-    left = {task["id"] for task in served.client.tasks(number)}
-    assert {doubles[0], doubles[1], tasks[1]["id"]} <= left
-    pull(project)
-    rows = [row for row in read_table(project.path(TABLE)).to_pylist() if row["round"] == "twice"]
-    assert Counter(row["status"] for row in rows) == {"submitted": 2, "superseded": 1}
-
-
-@pytest.mark.parametrize("fault", ["503", "cut before", "cut after", "cut within", "hang"])
-def test_a_setup_that_is_cut_makes_nothing_twice(done, tmp_path, small_batches, fault):
-    served = neighbour(done[0], tmp_path / "p", dialogues=3)
-    project = served.project
-    before = len(served.client.projects()), len(served.client.users())
-    with faulty(served.url) as proxy:
-        client = through(project, served, proxy)
-        proxy.hang = 2.5
-        # The answer to a form has no body that could be cut.
-        for part in ("/user/signup/", "/api/projects/")[fault == "cut within" :]:
-            proxy.rules = [Rule(fault, "POST", part, skip=1)]
-            with pytest.raises(InputError):
-                set_up(project, PLAN, client=client)
-        proxy.rules = []
-        made = set_up(project, PLAN, client=client).round
-    assert len(made.projects) == 3
-    assert (len(served.client.projects()), len(served.client.users())) == (before[0] + 3, before[1] + 4)
-    for key in RATERS:
-        with served.log_in(key) as web:
-            assert web.get("/api/current-user/whoami").status_code == 200
-
-
-@pytest.mark.parametrize("fault", ["503", "cut before", "cut within", "hang", "401", "html"])
-def test_a_pull_that_fails_writes_nothing_and_the_next_one_has_all(copied, small_batches, fault):
-    project, served, _, given = copied
-    with faulty(served.url) as proxy:
-        proxy.hang = 2.5
-        proxy.rules = [Rule(fault, "GET", "/export", skip=1, times=1000)]
-        client = through(project, served, proxy)
-        with pytest.raises(InputError):
-            pull(project, client=client)
-        assert not project.has(TABLE)
-        assert not project.has(pulled.INDEX)
-        proxy.rules = [Rule(fault, "GET", "/export", times=2)] if fault not in ("401", "html") else []
-        assert pull(project, client=client).new == sum(map(len, given.values()))
-
-
-def test_a_server_that_is_down(copied):
-    project, _, _, _ = copied
-    down = Client(f"http://127.0.0.1:{free_port()}", "x", name=OWN)
-    for step in (push, pull):
-        with pytest.raises(ServerDown, match="annotation serve"):
-            step(project, client=down)
-
-
-def test_odd_texts_arrive_and_come_back(done, tmp_path):
-    """A lone surrogate cannot stand in Parquet; NUL and 20,000 characters can."""
-    served = neighbour(done[0], tmp_path / "p", dialogues=2)
-    project = served.project
-    from schemas.tables import write_table
-
-    table = read_table(project.path(folder.UTTERANCES))
-    rows = table.to_pylist()
-    rows[0]["text"] = "nul \x00 here"
-    rows[1]["text"] = "字" * 20_000
-    rows[2]["text"] = '<b>&amp; "quotes"</b> \u2028 🙂'
-    write_table(project.path(folder.UTTERANCES), type(table).from_pylist(rows, table.schema), table.schema)
-    made = set_up(project, Plan("odd", k=3, condition=Condition.TEXT)).round
-    push(project)
-    served.annotate(made, "ann", lambda _: {"sentiment": "neutral", "sarcasm": "none"})
-    assert pull(project).new == len(served.client.tasks(served.number(made, "ann")))
-    assert all(one.new == 0 for one in push(project))
-
-
-def test_the_watch_survives_failures_and_ends_on_ctrl_c(copied, monkeypatch):
-    project, served, _, _ = copied
-    told, found = [], []
-
-    def after(one):
-        found.append(one)
-        if len(found) == 2:
-            raise KeyboardInterrupt
-
-    with faulty(served.url) as proxy:
-        monkeypatch.setattr(client_module, "_FIRST_PAUSE", 0.01)
-        monkeypatch.setattr(pulling.Client, "of", classmethod(lambda *_: through(project, served, proxy)))
-        proxy.rules = [Rule("503", times=5)]
-        pulling.watch(project, every=0.05, after=after, tell=told.append)
-    assert [one.wrote for one in found] == [True, False]
-    assert any("trying again" in line for line in told)
-    assert told[-1] == "the watch has ended"
