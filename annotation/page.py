@@ -81,7 +81,7 @@ def estimate(
     value: float | None, low: float | None = None, high: float | None = None, digits: int = 3
 ) -> Element:
     """Write a number with its interval under it; tables sort it by the number."""
-    ends = None if low is None or high is None else f"{number(low, digits)} to {number(high, digits)}"
+    ends = None if low is None or high is None else f"[{number(low, digits)}, {number(high, digits)}]"
     return element(
         "span",
         number(value, digits),
