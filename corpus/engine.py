@@ -196,7 +196,7 @@ def _package(name: str, engine: Engine) -> Any:  # noqa: ANN401 - neither has ty
     try:
         return import_module(name)
     except ImportError:
-        message = f"the engine {engine} is not installed: pip install 'affect-corpus[{engine}]'"
+        message = f"the engine {engine} is not installed: pip install 'affect-corpus[cluster]'"
         raise InputError(Issue(message)) from None
 
 

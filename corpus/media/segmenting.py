@@ -242,6 +242,7 @@ class _Segmenting:
         elif one.clip is not None and one.last is not None and one.shown_to + NEAR < one.end < float("inf"):
             start, end = _ticks(one.shown_to - one.start), _ticks(one.end - one.start)
             one.clip.add_picture(_copy(one.last), start, end - start)
+        one.last = None  # utterances that are done stay in memory, and should hold no pictures
         one.seen = True
         while self._to_write and self._to_write[0].seen:
             self._write_pictures(self._to_write.popleft())
@@ -339,17 +340,18 @@ class _Segmenting:
         fault = one.picture_fault or one.sound_fault
         if fault is None and self._recording.damaged(one.start, one.end):
             fault = "the recording is damaged there: a part of it cannot be decoded"
-        if one.clip is not None:
-            one.clip.wait()
+        clip, one.clip = one.clip, None
+        if clip is not None:
+            clip.wait()
         if fault is not None:
             for suffix in (".flac", ".mp4"):
                 (self._part / f"{one.wanted.name}{suffix}").unlink(missing_ok=True)
             self._rows[one.wanted] = self._failed(one.wanted, fault)
             return
-        if one.clip is not None:
+        if clip is not None:
             streams = "h264+aac" if self._tone is not None else "h264"
-            checked = check_file(one.clip.path, one.end - one.start, streams, 1 / self._recording.rate)
-            one.row |= {"clip": one.clip.path.name, "clip_seconds": checked.seconds}
+            checked = check_file(clip.path, one.end - one.start, streams, 1 / self._recording.rate)
+            one.row |= {"clip": clip.path.name, "clip_seconds": checked.seconds}
             one.row |= {"clip_streams": checked.streams, "clip_sha256": checked.sha256}
         for kind in ("audio", "clip"):
             if kind in one.row:

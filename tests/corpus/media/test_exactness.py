@@ -11,7 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from corpus.media.passing import Looked
+from corpus.media import segmenting
+from corpus.media.passing import Looked, Utterance
 from corpus.media.plan import Recipe, Shard, Wanted
 from corpus.media.recording import Picture, Recording
 from corpus.media.segmenting import segment
@@ -295,3 +296,18 @@ def test_colours_are_kept(project: Project, kind: str, spread: int) -> None:
         first = next(file.decode(video=0))
         assert first.color_range == 1
         assert first.to_ndarray(format="rgb24").mean(axis=(0, 1)) == pytest.approx(colour, abs=5)
+
+
+def test_utterances_that_are_done_hold_no_pictures(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with the recording."""
+    held = []
+
+    def settle(self: Any, one: Utterance) -> None:
+        original(self, one)
+        held.append((one.clip, one.last, one.pictures, one.samples, one.early))
+
+    original = segmenting._Segmenting._settle
+    monkeypatch.setattr(segmenting._Segmenting, "_settle", settle)
+    shoot(project.path("media/plain.mp4"), seconds=SECONDS)
+    cut(project, "plain.mp4")
+    assert held == [(None, None, [], [], [])] * len(CUTS)
