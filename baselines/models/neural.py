@@ -345,7 +345,10 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         folder = Path(save_directory)
         # Only a checkpoint of a training, which says itself what it holds, has the objective in it.
         weights = {name: one for name, one in self.state_dict().items() if not name.startswith("objective.")}
-        super().save_pretrained(folder, **{"state_dict": weights, **more})
+        # Under the names that the modules have: checkpoints are read back without any translation.
+        super().save_pretrained(folder, **{"state_dict": weights, "save_original_format": False, **more})
+        # safetensors closes its file to everybody but its owner.
+        (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)
         (folder / "README.md").write_text(model_card(self.name, self.config, self.fields), "utf-8")
 
     def push_to_hub(self, repo_id: str, **more: Any) -> str:  # noqa: ANN401 - passed on

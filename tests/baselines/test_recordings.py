@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from safetensors import safe_open
 
 from baselines.clip_decoding import decode_pictures, decode_sound, spread
 from baselines.clips import Clip
@@ -158,6 +159,9 @@ def test_tuned_encoders_of_sound_and_pictures(recorded, cache, small_model, tmp_
     shutil.rmtree(folder)  # a saved model needs it no more
     together = model.scores(data.validation)
     model.save_pretrained(tmp_path / "saved")
+    with safe_open(tmp_path / "saved" / "model.safetensors", "np") as file:
+        # Checkpoints of a training are read by these names, the best epoch among them.
+        assert set(file.keys()) == set(model.state_dict())
     for field, scores in load_model(tmp_path / "saved").scores(data.validation).items():
         assert np.abs(scores - together[field]).max() < 1e-5
     alone = model.scores(take(data.validation, np.flatnonzero(data.validation.dialogue == 2)))
