@@ -283,6 +283,9 @@ def media(
 
 
 def _show_media(account: Account) -> None:
+    if not account.recordings:
+        console.print("No utterance names a recording: nothing was cut.")
+        return
     if not account.cut and not account.failures:
         console.print(UP_TO_DATE)
         return

@@ -77,6 +77,7 @@ class Transcript:
         scenes: Marks at which dialogues begin.
         notes: What people should know.
         media: Name of the recording, where the file tells.
+        place: Where the recording is, as a path from the folder of the file, where the file tells.
         language: Language code, where the file tells.
         made_on_sound: The times were set on the sound itself: nothing is to be corrected.
     """
@@ -89,5 +90,6 @@ class Transcript:
     scenes: list[Scene] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     media: str | None = None
+    place: str | None = None
     language: str | None = None
     made_on_sound: bool = True

@@ -67,8 +67,11 @@ def read(path: Path, columns: Mapping[str, str]) -> list[Transcript]:
     cells = {target: table.columns.column(column).to_pylist() for target, column in mapping.items()}
     for place, row in enumerate(table.rows.to_pylist()):
         found = {target: (column[place] or "").strip() for target, column in cells.items()}
-        media = PurePosixPath(found.get("media", "").replace("\\", "/")).name
-        transcript = transcripts.setdefault(media, Transcript(path, media=media or None))
+        named = PurePosixPath(found.get("media", "").replace("\\", "/"))
+        media = named.name
+        transcript = transcripts.setdefault(
+            media, Transcript(path, media=media or None, place=str(named) if media else None)
+        )
         transcript.read += 1
         line = _line(row, found, transcript)
         if line and found.get("scene"):

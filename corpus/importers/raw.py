@@ -202,7 +202,7 @@ def _recorded(
     rules: Rules,
     found: Read,
 ) -> Recorded:
-    media = recordings.recording_of(material, transcript.path, transcript.media)
+    media = recordings.recording_of(material, transcript)
     name = media.stem if media else _name(transcript)
     one = Recorded(name, transcript, media, scenes=transcript.scenes)
     one.language = rules.language or recordings.language_of(transcript.path, name) or transcript.language
@@ -255,7 +255,9 @@ def _null_unusable_ends(transcript: Transcript) -> None:
 def _length(one: Recorded, found: Read) -> float | None:
     """Return how long the recording is; one that cannot be opened is set apart, its transcript stays."""
     if one.media is None:
-        found.notes.append(f"{one.transcript.path.name}: there is no recording of this name beside it")
+        named = one.transcript.media
+        lacking = f"the recording {named} is not here" if named else "no recording of this name is here"
+        found.notes.append(f"{one.transcript.path.name}: {lacking}")
         return None
     try:
         return recordings.duration(one.media)

@@ -10,8 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from corpus.importers.lines import Transcript
 from corpus.importers.reading import source_files
 from schemas.errors import InputError, Issue
 
@@ -110,15 +111,22 @@ def _belongs(transcript: str, stem: str) -> bool:
     return transcript.startswith(f"{stem}.")
 
 
-def recording_of(material: Material, transcript: Path, named: str | None) -> Path | None:
+def recording_of(material: Material, transcript: Transcript) -> Path | None:
     """Return the recording of a transcript: the one that it names, or of the same name, or the only one.
 
-    Of several of one name, pictures come before sound.
+    A path that it names counts from its own folder, and leads nowhere outside. Of several of one name,
+    pictures come before sound.
     """
+    named = transcript.media
     for file in material.recordings:
         if file.name == named:
             return file
-    found = [file for file in material.recordings if _belongs(transcript.name, file.stem)]
+    place = PurePosixPath(transcript.place or "")
+    if place.name and not place.is_absolute() and ".." not in place.parts:
+        there = transcript.path.parent / place
+        if there.is_file():
+            return there
+    found = [file for file in material.recordings if _belongs(transcript.path.name, file.stem)]
     order = (*PICTURES, *SOUND)
     found.sort(key=lambda file: (-len(file.stem), order.index(file.suffix.casefold())))
     if not found and not named and len(material.recordings) == len(material.transcripts) == 1:

@@ -203,6 +203,24 @@ def test_other_formats_are_taken_as_they_were_made(
     ]
 
 
+def test_a_manifest_says_where_its_recordings_are(
+    project: Project, folder: Path, talk: Path, rows_of: RowsOf
+) -> None:
+    """From its own folder on; a path that leads out of it is none."""
+    (folder / "lists").mkdir()
+    (folder / "lists" / "sound").mkdir()
+    (folder / "ep1.wav").rename(folder / "lists" / "sound" / "ep1.wav")
+    (folder / "secret.wav").write_bytes((folder / "lists" / "sound" / "ep1.wav").read_bytes())
+    lines = "media,start,end,text\nsound/ep1.wav,1,2,hi\n../secret.wav,1,2,no\nsound/ep7.wav,3,4,bye\n"
+    (folder / "lists" / "all.csv").write_text(lines, "utf-8")
+    imported = take(project, "manifest", folder / "lists" / "all.csv")
+    assert [row["media"] for row in rows_of("utterances.parquet", "media")] == ["media/ep1.wav", None, None]
+    assert [note for note in imported.notes if "not here" in note] == [
+        "all.csv: the recording secret.wav is not here",
+        "all.csv: the recording ep7.wav is not here",
+    ]
+
+
 def test_traditional_and_full_width_texts_stand_side_by_side_with_normal_ones(
     project: Project, folder: Path, rows_of: RowsOf
 ) -> None:

@@ -48,4 +48,4 @@ def test_media(project: Project, name_utterances: Name) -> None:
 def test_without_recordings_there_is_nothing_to_show(project: Project, name_utterances: Name) -> None:
     name_utterances({})
     assert "clips" not in command(project, "status")[1]
-    assert command(project, "media") == (0, "Nothing to do: it is up to date.\n")
+    assert command(project, "media") == (0, "No utterance names a recording: nothing was cut.\n")
