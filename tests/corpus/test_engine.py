@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from corpus.engine import run
+from corpus.features.catalogue import Options, create
+from corpus.features.making import make
+from corpus.features.table import read_recipe
 from corpus.media.plan import Recipe
 from corpus.media.run import cut_recordings
 from schemas.errors import InputError
 from schemas.project import Project
 from tests.corpus.engine_work import Errand, do
+from tests.corpus.features.conftest import small_model  # noqa: F401 - a fixture
 from tests.corpus.media.conftest import name_utterances, project  # noqa: F401 - fixtures
 from tests.corpus.media.film import shoot
 from tests.corpus.media.test_faults import CUTS, Name, digests
@@ -171,6 +176,41 @@ def same_as_local(project: Project, engine: str, address: str) -> None:  # noqa:
     assert digests(project) == local
 
 
+def same_features_as_local(project: Project, engine: str, address: str, model: Path) -> None:  # noqa: F811
+    """Make three kinds of features in several shards, here and on a cluster."""
+    encoder = create("audio-encoder", Options(models=(str(model),)))
+    for extractor in (create("mfcc", Options()), create("ngrams", Options()), encoder):
+        local = make(project, extractor, "local", workers=1)
+        there = make(project, extractor, "there", engine=engine, address=address)
+        assert local.changed
+        assert there.changed
+        assert not there.failed
+        assert there.width == local.width
+        made = [
+            {
+                path.name: path.read_bytes()
+                for path in project.path(f"features/{name}").iterdir()
+                if path.suffix == ".parquet"
+            }
+            for name in ("local", "there")
+        ]
+        assert len(made[0]) >= 2
+        assert made[0] == made[1]
+        recipes = [read_recipe(project, name) or {} for name in ("local", "there")]
+        assert {**recipes[0], "name": ""} == {**recipes[1], "name": ""}
+        for name in ("local", "there"):
+            shutil.rmtree(project.path(f"features/{name}"))
+
+
+@pytest.fixture
+def spoken(project: Project, name_utterances: Name) -> Project:  # noqa: F811
+    """Return a project of many short utterances: two shards of sound, and two of text."""
+    shoot(project.path("media/talk.mp4"), seconds=4.0, video=False)
+    name_utterances({"talk.mp4": [(0.003 * n, 0.003 * n + 0.2) for n in range(1_100)]})
+    assert not cut_recordings(project, Recipe(clips=False), workers=1).failures
+    return project
+
+
 @pytest.fixture
 def filmed(project: Project, name_utterances: Name) -> Project:  # noqa: F811
     for name in ("one.mp4", "two.mp4"):
@@ -187,6 +227,14 @@ def test_segments_of_dask_are_those_of_this_machine(dask_scheduler: str, filmed:
     same_as_local(filmed, "dask", dask_scheduler)
 
 
+def test_features_of_dask_are_those_of_this_machine(
+    dask_scheduler: str,
+    spoken: Project,
+    small_model: Callable[[str], Path],  # noqa: F811
+) -> None:
+    same_features_as_local(spoken, "dask", dask_scheduler, small_model("wav2vec2 with mask"))
+
+
 def test_ray(ray_cluster: str, tmp_path: Path) -> None:
     errands = mixed(tmp_path)
     check_mixed(errands, "ray", ray_cluster)
@@ -195,6 +243,14 @@ def test_ray(ray_cluster: str, tmp_path: Path) -> None:
 
 def test_segments_of_ray_are_those_of_this_machine(ray_cluster: str, filmed: Project) -> None:
     same_as_local(filmed, "ray", ray_cluster)
+
+
+def test_features_of_ray_are_those_of_this_machine(
+    ray_cluster: str,
+    spoken: Project,
+    small_model: Callable[[str], Path],  # noqa: F811
+) -> None:
+    same_features_as_local(spoken, "ray", ray_cluster, small_model("wav2vec2 with mask"))
 
 
 def test_no_cluster_there(tmp_path: Path) -> None:
