@@ -77,6 +77,60 @@ class RecurrentContext(nn.Module):
         return take_back(torch.cat(found, dim=-1), places, len(rows))
 
 
+class StackedContext(nn.Module):
+    """The gated recurrent units of several stacks at once, each with weights of its own.
+
+    A step of all stacks and both directions is one product of batches of matrices; layer after layer they
+    would be many small ones.
+    """
+
+    def __init__(self, stacks: int, width: int, hidden: int, context: str = BOTH) -> None:
+        super().__init__()
+        self.directions = 2 if context == BOTH else 1
+        self.hidden = hidden
+        self.width = hidden * self.directions
+        groups, bound = self.directions * stacks, hidden**-0.5  # forwards of all stacks, then backwards
+        self.of_rows = nn.Parameter(torch.empty(groups, width, 3 * hidden).uniform_(-bound, bound))
+        self.of_state = nn.Parameter(torch.empty(groups, hidden, 3 * hidden).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(2, groups, 1, 3 * hidden))
+
+    def forward(self, rows: Tensor, places: Tensor) -> Tensor:
+        """Return every row with its context, (stacks, rows, width) -> (stacks, rows, self.width)."""
+        inside = places >= 0
+        count = rows.shape[1]
+        orders = [places, flip(places[..., None], inside)[..., 0]][: self.directions]
+        said = torch.baddbmm(self.bias[0], rows.repeat(self.directions, 1, 1), self.of_rows)
+        # A row of zeros at the end, which padding (-1) picks: (groups, rows + 1, 3 * hidden).
+        said = torch.cat([said, said.new_zeros(len(said), 1, said.shape[2])], dim=1)
+        turns = torch.cat(
+            [
+                part[:, order.T]  # (stacks, turns, sequences, 3 * hidden)
+                for part, order in zip(said.chunk(self.directions), orders, strict=True)
+            ]
+        ).unbind(1)
+        state = said.new_zeros(len(said), len(places), self.hidden)
+        states = []
+        for turn in turns:
+            again = torch.baddbmm(self.bias[1], state, self.of_state)
+            reset, keep = torch.sigmoid(turn[..., : -self.hidden] + again[..., : -self.hidden]).chunk(2, 2)
+            fresh = torch.tanh(turn[..., -self.hidden :] + reset * again[..., -self.hidden :])
+            state = torch.lerp(fresh, state, keep)
+            states.append(state)
+        found = torch.stack(states, dim=1).chunk(self.directions)  # (stacks, turns, sequences, hidden)
+        return torch.cat(
+            [_unordered(part, order.T, count) for part, order in zip(found, orders, strict=True)],
+            dim=2,
+        )
+
+
+def _unordered(sequences: Tensor, order: Tensor, rows: int) -> Tensor:
+    """Bring (stacks, turns, sequences, width) back to rows, by the row that stands at each place."""
+    inside = order >= 0
+    packed = sequences.new_empty(len(sequences), rows, sequences.shape[-1])
+    packed[:, order[inside]] = sequences[:, inside]
+    return packed
+
+
 def positions(turns: int, width: int, like: Tensor) -> Tensor:
     """Return the sinusoids of Vaswani et al. (2017), shape (turns, width); any number of turns."""
     turn = torch.arange(turns, device=like.device, dtype=like.dtype)[:, None]
@@ -115,13 +169,11 @@ class AttentiveLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, asks: Tensor, answers: Tensor, hidden: Tensor) -> Tensor:
+    def forward(self, asks: Tensor, answers: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Attend from ``asks`` to ``answers``, both (sequences, turns, width), but for ``hidden`` turns."""
-        heads = self.attention.num_heads
+        mask = None if hidden is None else hidden.repeat_interleave(self.attention.num_heads, 0)
         keys = self.before(answers)
-        found, _ = self.attention(
-            self.before(asks), keys, keys, attn_mask=hidden.repeat_interleave(heads, 0), need_weights=False
-        )
+        found, _ = self.attention(self.before(asks), keys, keys, attn_mask=mask, need_weights=False)
         asks = asks + self.dropout(found)
         result: Tensor = asks + self.dropout(self.further(self.between(asks)))
         return result

@@ -29,9 +29,11 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from baselines.averaging import WeightAverage
 from baselines.batches import DialogueBatches
 from baselines.data import Split
 from baselines.decoding import decode
+from baselines.losses import prior_of
 from baselines.runs import CHECKPOINTS, TENSORBOARD, leads, processes, read_json, write_json
 from baselines.settings import TrainingSettings
 from baselines.tuning import metric_of, tune, value_of
@@ -67,7 +69,8 @@ def fit_network(
     set_seed(model.config.seed)
     if torch.cuda.is_available():
         model.to("cuda")  # before the streams are read: a frozen encoder reads them
-    judge = _Judge(model, validation, settings)
+    model.average = WeightAverage(model, settings.average)
+    judge = _Judge(model, train, validation, settings)
     dialogues = model.dialogues(train, with_targets=True)
     steps = -(-len(DialogueBatches(dialogues.lengths, settings.batch_turns)) // processes())
     epochs = _Epochs(model, settings, steps)
@@ -98,6 +101,8 @@ def fit_network(
         if board is not None and board.tb_writer is not None:
             board.tb_writer.close()  # its thread would write on, into a folder that may be gone
     trainer.accelerator.wait_for_everyone()  # nobody clears the workspace while another still reads it
+    model.average.swap()
+    model.average = None
     model.to("cpu")
     return {**_conclude(model, judge, trainer), "seconds_per_epoch": epochs.seconds()}
 
@@ -115,8 +120,7 @@ def _conclude(model: NeuralModel, judge: _Judge, trainer: DialogueTrainer) -> di
         message = "the training ran away: the model gives something that is no number; lower learning_rate"
         raise InputError(Issue(message, column="learning_rate", value=judge.settings.learning_rate))
     if judge.settings.tune_thresholds:
-        found = {one.name: judge.tuned(one.name, scores) for one in model.fields}
-        model.config.thresholds = {name: one.tolist() for name, one in found.items() if one is not None}
+        model.config.thresholds = {name: one.tolist() for name, one in judge.tuned(scores).items()}
     model.config.metrics = judge.reached(scores, model.config.thresholds)
     history = [
         {"epoch": round(one["epoch"]), "selection": one[SELECTION]}
@@ -209,7 +213,8 @@ class DialogueTrainer(Trainer):  # type: ignore[misc]  # untyped base
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # noqa: ANN401 - what Trainer passes
         """Judge the model on validation."""
-        metrics = self.judge(self.state.epoch or 0.0)
+        with self.judge.model.averaged():
+            metrics = self.judge(self.state.epoch or 0.0)
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -218,16 +223,20 @@ class DialogueTrainer(Trainer):  # type: ignore[misc]  # untyped base
 class _Judge:
     """Says how good a model is on validation."""
 
-    def __init__(self, model: NeuralModel, validation: Split, settings: TrainingSettings) -> None:
+    def __init__(
+        self, model: NeuralModel, train: Split, validation: Split, settings: TrainingSettings
+    ) -> None:
         self.model = model
         self.settings = settings
         self.labels = validation.labels
         self.rows = len(validation)
         self.dialogues = model.dialogues(validation)
+        self.priors = [prior_of(one, train.labels[one.name]) for one in model.fields]
 
     def __call__(self, epoch: float) -> dict[str, float]:
         """Return the mean of the metrics of all fields, and each of them."""
-        reached = self.reached(self.scores(), {})
+        scores = self.scores()
+        reached = self.reached(scores, self.tuned(scores) if self.settings.tune_thresholds else {})
         found = {f"eval_{name}": one["value"] for name, one in reached.items()}
         # Without a label on validation there is nothing to choose by: the last epoch is taken.
         return {SELECTION: float(np.mean(list(found.values()))) if found else epoch, **found}
@@ -235,8 +244,13 @@ class _Judge:
     def scores(self) -> dict[str, NDArray[Any]]:
         return self.model.scores_of(self.dialogues, self.rows)
 
-    def tuned(self, name: str, scores: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
-        return tune(self.model.schema[name], scores[name], self.labels[name], self.settings.select)
+    def tuned(self, scores: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the shifts of the logits of every field that has thresholds and labels."""
+        found = {
+            one.name: tune(one, scores[one.name], self.labels[one.name], prior, self.settings.select)
+            for one, prior in zip(self.model.fields, self.priors, strict=True)
+        }
+        return {name: one for name, one in found.items() if one is not None}
 
     def reached(self, scores: Mapping[str, NDArray[Any]], shifts: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
@@ -277,6 +291,8 @@ class _Epochs(TrainerCallback):  # type: ignore[misc]  # untyped base
         next(self.bar, None)
 
     def on_step_end(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
+        if self.model.average is not None:
+            self.model.average.update()
         next(self.bar, None)
 
     def on_epoch_end(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
@@ -287,7 +303,8 @@ class _Epochs(TrainerCallback):  # type: ignore[misc]  # untyped base
     def on_evaluate(self, args: Any, state: Any, *_: Any, **__: Any) -> None:  # noqa: ANN401
         if self.settings.keep_checkpoints and state.is_world_process_zero:
             folder = Path(args.output_dir) / CHECKPOINTS / f"epoch-{round(state.epoch)}"
-            self.model.save_pretrained(folder)
+            with self.model.averaged():
+                self.model.save_pretrained(folder)
 
     def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:  # noqa: ANN401
         if state.is_world_process_zero:

@@ -39,8 +39,14 @@ class Head(nn.Module, ABC):
         """Learn the frame of the answers from the labels of train."""
 
     @abstractmethod
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return logits (rows, values), or of interval fields standardised numbers (rows,)."""
+    def forward(self, rows: Tensor, told: Tensor | None = None) -> Tensor:
+        """Return logits (rows, values), or of interval fields standardised numbers (rows,).
+
+        Args:
+            rows: What the network has of the utterances, shape (rows, width).
+            told: What is known beforehand, to which the head adds; shape (rows, values), of interval fields
+                (rows, 1).
+        """
 
     @abstractmethod
     def scores(self, logits: Tensor) -> Tensor:
@@ -62,10 +68,9 @@ class NominalHead(Head):
         counts = np.bincount(labels.values[labels.known], minlength=len(self.seen))
         self.seen.copy_(torch.from_numpy(counts > 0))
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, told: Tensor | None = None) -> Tensor:
         """Return logits, (rows, width) -> (rows, values)."""
-        logits: Tensor = self.linear(rows)
-        return logits.masked_fill(~self.seen, NEVER)
+        return _beside(self.linear(rows), told).masked_fill(~self.seen, NEVER)
 
     def scores(self, logits: Tensor) -> Tensor:
         """Return the distribution over the values."""
@@ -90,11 +95,11 @@ class OrdinalHead(NominalHead):
             # Softplus makes gaps of these, so that the thresholds stay in order.
             self.gaps = nn.Parameter(torch.full((values - 2,), 0.54))
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return log probabilities of the values, (rows, width) -> (rows, values)."""
+    def forward(self, rows: Tensor, told: Tensor | None = None) -> Tensor:
+        """Return log probabilities of the values, up to a constant, (rows, width) -> (rows, values)."""
         steps = self.linear(rows)
         found = self._cumulative(steps) if self.form == CUMULATIVE else _continuation(steps)
-        return found.masked_fill(~self.seen, NEVER)
+        return _beside(found, told).masked_fill(~self.seen, NEVER)
 
     def _cumulative(self, number: Tensor) -> Tensor:
         gaps = nn.functional.softplus(self.gaps) + 1e-3
@@ -137,9 +142,9 @@ class MultilabelHead(Head):
         always, never = chosen.all(axis=0), ~chosen.any(axis=0)
         self.constant.copy_(torch.from_numpy(np.where(always, CERTAIN, np.where(never, -CERTAIN, 0.0))))
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, told: Tensor | None = None) -> Tensor:
         """Return logits, (rows, width) -> (rows, values)."""
-        return torch.where(self.constant == 0, self.linear(rows), self.constant)
+        return torch.where(self.constant == 0, _beside(self.linear(rows), told), self.constant)
 
     def scores(self, logits: Tensor) -> Tensor:
         """Return the probability of every value."""
@@ -170,30 +175,49 @@ class IntervalHead(Head):
         """Bring numbers of the scale to mean 0 and deviation 1."""
         return (values - self.mean) / self.deviation.clamp(min=1e-6)
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, told: Tensor | None = None) -> Tensor:
         """Return standardised numbers, (rows, width) -> (rows,)."""
-        found: Tensor = self.linear(rows)[:, 0]
-        return found
+        return _beside(self.linear(rows), told)[:, 0]
 
     def scores(self, logits: Tensor) -> Tensor:
         """Return numbers of the scale."""
         return self.mean + self.deviation * logits
 
 
-def make_head(field: Field, width: int, ordinal: str) -> Head:
+class RelationHead(OrdinalHead):
+    """A relation says what one part does to another, so its head sees what is said of both parts."""
+
+    def __init__(self, width: int, values: int, form: str, parts: int) -> None:
+        super().__init__(width, values, form)
+        self.mixing = nn.Sequential(nn.Linear(width + parts, width), nn.GELU())
+
+    def forward(self, rows: Tensor, told: Tensor | None = None, parts: Tensor | None = None) -> Tensor:
+        """Return log probabilities of the grades, (rows, width), of the parts (rows, parts)."""
+        seen = rows if parts is None else torch.cat([rows, parts], dim=1)
+        return super().forward(self.mixing(seen), told)
+
+
+def _beside(logits: Tensor, told: Tensor | None) -> Tensor:
+    return logits if told is None else logits + told
+
+
+def make_head(field: Field, width: int, ordinal: str, parts: int = 0) -> Head:
     """Build the head that the type of a field asks for.
 
     Args:
         field: The field.
         width: Width of what the head gets.
         ordinal: Form of the heads of ordinal fields and relations, one of `ORDINAL_FORMS`.
+        parts: How many numbers are said of the two parts of a relation; 0 where neither is learnt.
     """
+    if isinstance(field, RelationField):
+        return RelationHead(width, len(field.categories), ordinal, parts)
     if isinstance(field, IntervalField):
         return IntervalHead(width)
     if isinstance(field, MultilabelField):
         return MultilabelHead(width, field)
-    if isinstance(field, OrdinalField | RelationField) and len(field.categories) > 2:
+    if isinstance(field, OrdinalField) and len(field.categories) > 2:
         return OrdinalHead(width, len(field.categories), ordinal)
-    if isinstance(field, CategoricalField | RelationField):
+    if isinstance(field, CategoricalField):
         return NominalHead(width, len(field.categories))
     raise TypeError(f"there is no head for a {field.type} field")

@@ -24,6 +24,8 @@ from schemas.fields import CategoricalField, Field, IntervalField, RelationField
 FOLDS = 4
 STRENGTH = 1.0
 """Inverse strength of the penalty."""
+SHARPNESS = 0.5
+"""Power of the log-count ratios that scale the terms; 0 leaves them as they are."""
 MOST = 6.0
 """Log-odds are cut here: beyond lie values that a fold has never or always seen."""
 Array = npt.NDArray[np.float32]
@@ -69,7 +71,8 @@ def fit_evidence(
         The models of all rows, and what the models that did not see a row's dialogue say of it.
     """
     folds = min(FOLDS, len(np.unique(dialogue)))
-    fold = dialogue % folds
+    # Runs of dialogues: neighbours may come of one scene, and a fold must not know what it is asked about.
+    fold = dialogue * folds // (dialogue.max() + 1)
     held_out = np.zeros((len(dialogue), sum(map(outputs, fields.values()))), np.float32)
     for number in range(folds if folds > 1 else 0):
         mine = fold == number
@@ -87,6 +90,11 @@ def _fit(rows: Any, fields: Mapping[str, Field], labels: Mapping[str, Labels], u
             biases.append(0.0)
             continue
         targets = values if values.ndim == 2 else values[:, None] == np.arange(outputs(field))
+        if values.ndim == 1 and targets.shape[1] == 2:  # one model tells both
+            weights, bias = _one(mine, targets[:, 1])
+            columns += [-weights, weights]
+            biases += [-bias, bias]
+            continue
         for target in targets.T:
             weights, bias = _one(mine, target)
             columns.append(weights)
@@ -106,8 +114,19 @@ def _one(rows: Any, target: Mask) -> tuple[npt.NDArray[Any], float]:  # noqa: AN
     """Fit the model of one value, both of whose answers count the same."""
     if not len(target) or target.all() or not target.any():
         return np.zeros(rows.shape[1]), MOST if len(target) and target.all() else -MOST
+    scale = _ratios(rows, target) ** SHARPNESS
     model = LogisticRegression(C=STRENGTH, class_weight="balanced", solver="liblinear", tol=1e-2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near the optimum is near enough for evidence
-        model.fit(rows, target)
-    return model.coef_[0], float(model.intercept_[0])
+        model.fit(rows.multiply(scale).tocsr(), target)
+    return scale * model.coef_[0], float(model.intercept_[0])
+
+
+def _ratios(rows: Any, target: Mask) -> npt.NDArray[Any]:  # noqa: ANN401
+    """Return how unevenly each term is shared by those who have the value and those who have not.
+
+    Absolute log-count ratios (Wang and Manning 2012), shape (terms,).
+    """
+    has, lacks = (np.asarray(rows[np.flatnonzero(one)].sum(axis=0)).ravel() + 1 for one in (target, ~target))
+    found: npt.NDArray[Any] = np.abs(np.log(has / has.sum()) - np.log(lacks / lacks.sum()))
+    return found

@@ -58,8 +58,7 @@ class FieldLoss(nn.Module):
     def __init__(self, field: Field, labels: Labels, settings: LossSettings) -> None:
         super().__init__()
         self.settings = settings
-        counts, total = _counts(field, labels)
-        prior = np.clip(counts / max(total, 1), 1e-6, 1 - 1e-6)
+        counts, prior = _counts(field, labels)[0], prior_of(field, labels)
         self.register_buffer("prior", torch.from_numpy(prior.astype(np.float32)))
         weight = _effective_weights(counts, settings) if settings.imbalance == EFFECTIVE else 1 + 0 * prior
         self.register_buffer("weight", torch.from_numpy(weight.astype(np.float32)))
@@ -123,6 +122,12 @@ def concordance_loss(predicted: Tensor, wanted: Tensor) -> Tensor:
     spread = predicted.var(unbiased=False) + wanted.var(unbiased=False) + (means[0] - means[1]) ** 2
     # Of rows that are all the same number there is no correlation; the squared error is left.
     return squared + 1 - 2 * covariance / spread.clamp(min=1e-6)
+
+
+def prior_of(field: Field, labels: Labels) -> Floats:
+    """Return the share of every value among known labels, above 0 and below 1, shape (values,)."""
+    counts, total = _counts(field, labels)
+    return np.clip(counts / max(total, 1), 1e-6, 1 - 1e-6)
 
 
 def _counts(field: Field, labels: Labels) -> tuple[Floats, int]:

@@ -88,7 +88,16 @@ class NgramEncoder(Encoder):
             weights = weights * kept / (1 - self.term_dropout)
         offsets = stream["offsets"]
         rows = self.bag(stream["terms"], offsets, per_sample_weights=weights)  # (rows, width)
-        # An utterance without a known term has no vector.
-        ends = torch.cat([offsets[1:], offsets.new_tensor([len(stream["terms"])])])
-        present = ends > offsets
-        return torch.cat([rows, stream["evidence"] * present[:, None]], dim=1), present
+        return torch.cat([rows, told(stream)], dim=1), _present(stream)
+
+
+def told(stream: Tensors) -> Tensor:
+    """Return what the linear models say of the rows of a batch, shape (rows, outputs)."""
+    return stream["evidence"] * _present(stream)[:, None]
+
+
+def _present(stream: Tensors) -> Tensor:
+    """Say which utterances have a known term; another has no vector."""
+    offsets = stream["offsets"]
+    ends = torch.cat([offsets[1:], offsets.new_tensor([len(stream["terms"])])])
+    return ends > offsets

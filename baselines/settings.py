@@ -29,6 +29,7 @@ class TrainingSettings:
         batch_turns: The most turns of a batch, padding included.
         accumulate: Batches whose gradients make one step.
         clip: Largest norm of a gradient.
+        average: Share of the running average of the weights that stays at a step; 0 for no average.
         task_weighting: One of `WEIGHTINGS`.
         imbalance: One of `IMBALANCE`.
         adjustment: Strength of the logit adjustment.
@@ -48,6 +49,7 @@ class TrainingSettings:
     batch_turns: int = 512
     accumulate: int = 1
     clip: float = 1.0
+    average: float = 0.98
     task_weighting: str = FIXED
     imbalance: str = PLAIN
     adjustment: float = 1.0
@@ -75,7 +77,7 @@ _CHOICES: dict[str, Sequence[str]] = {
     "select": (HEADLINES, *(one for one in METRICS if one != "mae")),
 }
 _POSITIVE = ("learning_rate", "encoder_learning_rate", "clip")
-_SHARES = ("smoothing", "dropout", "modality_dropout", "term_dropout")
+_SHARES = ("average", "smoothing", "dropout", "modality_dropout", "term_dropout")
 
 
 def split_settings(

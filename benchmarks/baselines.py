@@ -2,6 +2,7 @@
 
 python -m benchmarks.baselines --data ../shared/data --work FOLDER meld cmma    # real corpora, text alone
 python -m benchmarks.baselines --work FOLDER sample                             # against the best possible
+python -m benchmarks.baselines --work FOLDER relations                          # what their supervision buys
 python -m benchmarks.baselines --work FOLDER speed
 
 Epoch and thresholds are chosen on validation; the test split is scored once for each finished run, and a run
@@ -21,24 +22,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from baselines.data import describe, load_training, read_split
+from baselines.data import Split, describe, load_training, read_split
 from baselines.metrics import score
 from baselines.models import load_model
 from baselines.training import fit, train
 from corpus.build import build
 from corpus.importers import import_source
+from corpus.sample.bayes import posteriors
+from corpus.sample.cues import FACE, VOICE, Cues, log_likelihood
+from corpus.sample.features import mixture
 from corpus.sample.generate import generate
+from corpus.sample.meaning import TRUTHS
+from corpus.sample.world import FAMILIES, INTENTS, POLARITIES, STATES, make_chain
 from corpus.splits import split_project
+from schemas.fields import Field, IntervalField, MultilabelField, RelationField
+from schemas.label_schema import LabelSchema
 from schemas.project import Project
 
-MELD = {"select": "weighted_f1", "epochs": 20, "patience": 4}
-CMMA = {
-    **{"imbalance": "logit-adjustment", "adjustment": 0.7, "dropout": 0.5},
-    **{"epochs": 8, "patience": 3},
-}
+MELD = {"select": "weighted_f1", "epochs": 20, "patience": 4, "dropout": 0.6, "term_dropout": 0.5}
+CMMA = {"epochs": 8, "patience": 8, "dropout": 0.5}
 SAMPLE = {
     **{"select": "accuracy", "epochs": 30, "patience": 30, "batch_turns": 1024, "learning_rate": 0.003},
-    **{"dropout": 0.25, "modality_dropout": 0.0},
+    **{"dropout": 0.4, "modality_dropout": 0.0},
 }
 MULTIMODAL = ("context-fusion", "soft-sharing", "mmtrans-mt", "bc-lstm", "lmf", "mult")
 TARGETS = {
@@ -50,6 +55,8 @@ TARGETS = {
 }
 SHARE = 0.95
 """The least share of the best possible accuracy."""
+MEASURES = {"exact_match": "exact_set", "accuracy": "accuracy"}
+"""The metric that is held against the best possible one, and what that is called there."""
 FASTEST = 5_000
 """Utterances a second in training."""
 DIALOGUES = 2_000
@@ -136,32 +143,109 @@ def measure_real(corpus: str, data: Path, work: Path, seeds: range, encoder: str
 def measure_sample(work: Path, seeds: range, models: tuple[str, ...]) -> None:
     """Print the share of the best possible accuracy of each model, and sarcasm from one modality."""
     dataset = generated(work)
-    best = json.loads((dataset / "bayes.json").read_text("utf-8"))["measures"]
-    goals = {"accuracy": "accuracy", "exact_match": "exact_set"}
+    possible = json.loads((dataset / "bayes.json").read_text("utf-8"))["measures"]
+    description = describe(dataset)
+    here = best_answers(read_split(dataset, description, "test"), description.schema)
+    print(f"\ngenerated corpus, against its truth, {len(seeds)} seeds; of the best with the whole dialogue\n")
     print(
-        f"\ngenerated corpus, against its truth, {len(seeds)} seeds; of the best possible with the dialogue"
+        "| model | label | test | deviation | best possible | share | best on the same utterances | share |"
     )
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
     for model in models:
         results = [
             run(model, dataset, seed, SAMPLE, work / "runs" / f"sample-{model}" / f"seed-{seed}")
             for seed in seeds
         ]
-        cells = []
-        for field, scores in results[0]["scores"].items():
-            for metric, measure in goals.items():
-                if metric in scores and f"{field}/{measure}" in best:
-                    reached = _mean([one["scores"][field][metric] for one in results])
-                    possible = best[f"{field}/{measure}"]["all/full"]["value"]
-                    mark = "" if reached >= SHARE * possible else " *"
-                    cells.append(f"{field} {reached:.3f} of {possible:.3f}: {reached / possible:.1%}{mark}")
-        print(f"\n{model} ({_mean([one['seconds'] for one in results]):.0f} CPU s a run)")
-        print("\n".join(f"  {cell}" for cell in cells))
+        for field, own_best in here.items():
+            values = [one["scores"][field][_exact(one["scores"][field])] for one in results]
+            best = possible[f"{field}/{MEASURES[_exact(results[0]['scores'][field])]}"]["all/full"]["value"]
+            shares = " | ".join(
+                f"{one:.3f} | {_mean(values) / one:.1%}{'' if _mean(values) >= SHARE * one else ' missed'}"
+                for one in (best, own_best)
+            )
+            print(f"| {model} | {field} | {_mean(values):.3f} | {_deviation(values):.3f} | {shares} |")
+        print(
+            f"| {model} | CPU s a run | {_mean([one['seconds'] for one in results]):.0f} | | | | | |",
+            flush=True,
+        )
     for modality in ("text", "audio", "video"):
         out = work / "runs" / f"sample-only-{modality}"
         settings = {**SAMPLE, "epochs": 10, "ngrams": False}
-        found = run("context-fusion", dataset, 0, settings, out, [modality])
-        reached = found["scores"]["sarcasm"]
+        reached = run("context-fusion", dataset, 0, settings, out, [modality])["scores"]["sarcasm"]
         print(f"{modality} alone, sarcasm: accuracy {reached['accuracy']:.3f}, UAR {reached['uar']:.3f}")
+
+
+def _exact(scores: Mapping[str, Any]) -> str:
+    return next(name for name in MEASURES if name in scores)
+
+
+def best_answers(split: Split, schema: LabelSchema) -> dict[str, float]:
+    """Return the accuracy of the best possible answers to these very utterances, by field.
+
+    The features hold the cues, so P(state | all cues of the dialogue) is computed exactly, as for
+    ``bayes.json``, which is the mean over other dialogues.
+    """
+    cues = {name: one.values @ mixture(one.width).T for name, one in split.features.items()}
+    sizes = [len(one) for one in (POLARITIES, FAMILIES, INTENTS)]
+    words = np.stack([part.argmax(1) for part in np.split(cues["text"], np.cumsum(sizes), axis=1)[:-1]], 1)
+    shown = Cues(words, cues["audio"][:, : len(VOICE)], cues["video"][:, : len(FACE)])
+    lengths = np.bincount(split.dialogue)
+    turn = np.arange(len(split)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    likelihood = np.zeros((len(lengths), lengths.max(), STATES))
+    likelihood[split.dialogue, turn] = sum(log_likelihood(shown).values())
+    belief = posteriors(make_chain(), likelihood, lengths)["full"][split.dialogue, turn]
+    found = {}
+    for field in schema:
+        if not isinstance(field, IntervalField):
+            answers = [_answer(field, truth[field.name]) for truth in TRUTHS]
+            distinct = sorted(set(answers) - {None})
+            table = np.array([[one == answer for answer in distinct] for one in answers], np.float64)
+            labels = split.labels[field.name]
+            given = [tuple(np.atleast_1d(one).tolist()) for one in labels.values]
+            best = (belief @ table).argmax(axis=1)
+            right = [distinct[best[row]] == given[row] for row in np.flatnonzero(labels.known)]
+            found[field.name] = _mean(right)
+    return found
+
+
+def _answer(field: Field, truth: Any) -> tuple[Any, ...] | None:
+    """Return a true label as a row of `Split` holds it; None where it does not apply."""
+    if truth is None:
+        return None
+    if isinstance(field, MultilabelField):
+        return tuple(name in truth for name in field.categories)
+    return (truth - field.low if isinstance(field, RelationField) else field.categories.index(truth),)
+
+
+def measure_relations(work: Path, seeds: range) -> None:
+    """Print what the supervision of the gates by relations buys, paired over seeds."""
+    dataset = generated(work)
+    by_switch = [
+        [
+            run(
+                "soft-sharing",
+                dataset,
+                seed,
+                SAMPLE if supervised else {**SAMPLE, "relation_supervision": False},
+                work
+                / "runs"
+                / f"sample-soft-sharing{'' if supervised else '-unsupervised'}"
+                / f"seed-{seed}",
+            )
+            for seed in seeds
+        ]
+        for supervised in (True, False)
+    ]
+    print(f"\nsoft-sharing, gates supervised by relations or not, {len(seeds)} seeds, test\n")
+    print("| label | with | without | difference | its deviation over seeds |\n|---|--:|--:|--:|--:|")
+    for field in by_switch[0][0]["scores"]:
+        scores = [[one["scores"][field] for one in results] for results in by_switch]
+        if not set(MEASURES) & set(scores[0][0]):
+            continue
+        given, free = ([100 * one[_exact(one)] for one in part] for part in scores)
+        gained = [one - other for one, other in zip(given, free, strict=True)]
+        both = f"{_mean(given):.1f} | {_mean(free):.1f}"
+        print(f"| {field} | {both} | {_mean(gained):+.2f} | {_deviation(gained):.2f} |")
 
 
 def measure_speed(work: Path, models: tuple[str, ...]) -> None:
@@ -190,7 +274,7 @@ def _deviation(values: list[float]) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="+", choices=["meld", "cmma", "sample", "speed"])
+    parser.add_argument("parts", nargs="+", choices=["meld", "cmma", "sample", "relations", "speed"])
     parser.add_argument("--data", type=Path, help="Folder of MELD and CMMA.")
     parser.add_argument("--work", type=Path, required=True, help="Keeps datasets and runs.")
     parser.add_argument("--seeds", type=int, default=5)
@@ -203,6 +287,8 @@ if __name__ == "__main__":
     for part in asked.parts:
         if part == "sample":
             measure_sample(asked.work, asked.seeds, tuple(asked.models))
+        elif part == "relations":
+            measure_relations(asked.work, asked.seeds)
         elif part == "speed":
             measure_speed(asked.work, tuple(asked.models))
         else:

@@ -23,13 +23,13 @@ class MmtransMtConfig(NeuralConfig):
     """Configuration of `MmtransMt`.
 
     Attributes:
-        layers: Layers of each Transformer.
+        layers: Layers of the Transformer of each stream; the one that fuses has one.
         attention_heads: Heads of its attention.
     """
 
     model_type = "mmtrans-mt"
 
-    width: int = 96
+    width: int = 64
     layers: int = 2
     attention_heads: int = 4
 
@@ -46,10 +46,10 @@ class MmtransMt(NeuralModel):
         self.inputs = nn.ModuleDict(
             {name: Projection(one, width, config.dropout) for name, one in widths.items()}
         )
-        self.representation = nn.ModuleDict({name: self._layers() for name in widths})
+        self.representation = nn.ModuleDict({name: self._layers(config.layers) for name in widths})
         self.summary = nn.Parameter(torch.randn(width) * 0.02)
         self.stream_marks = nn.Parameter(torch.randn(len(widths), width) * 0.02)
-        self.fusing = self._layers()
+        self.fusing = self._layers(1)
         self.trunk = nn.Sequential(
             nn.LayerNorm((len(widths) + 1) * width),
             nn.Linear((len(widths) + 1) * width, width),
@@ -60,10 +60,10 @@ class MmtransMt(NeuralModel):
         self.told = nn.Linear(max(len(self.numbers), 1), width)
         self.build_heads(width)
 
-    def _layers(self) -> nn.ModuleList:
+    def _layers(self, count: int) -> nn.ModuleList:
         config = self.config
         return nn.ModuleList(
-            AttentiveLayer(config.width, config.attention_heads, config.dropout) for _ in range(config.layers)
+            AttentiveLayer(config.width, config.attention_heads, config.dropout) for _ in range(count)
         )
 
     def shared(self) -> Iterable[Tensor]:
@@ -83,11 +83,8 @@ class MmtransMt(NeuralModel):
             streams.append(take_back(sequences, places.turns, len(rows)))  # (rows, width)
         together = torch.stack(streams, dim=1) + self.stream_marks  # (rows, streams, width)
         tokens = torch.cat([self.summary.expand(len(rows), 1, -1), together], dim=1)
-        nothing_hidden = torch.zeros(
-            len(rows), tokens.shape[1], tokens.shape[1], dtype=torch.bool, device=tokens.device
-        )
         for attentive in self.fusing:
-            tokens = attentive(tokens, tokens, nothing_hidden)
+            tokens = attentive(tokens, tokens)
         fused = self.trunk(tokens.flatten(1))  # (rows, width)
         if not self.numbers:
             return dict.fromkeys(self.heads, fused)

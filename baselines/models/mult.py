@@ -28,8 +28,8 @@ class MultConfig(NeuralConfig):
 
     model_type = "mult"
 
-    width: int = 64
-    layers: int = 2
+    width: int = 40
+    layers: int = 1
     attention_heads: int = 4
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field as attribute
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +18,19 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import ModelOutput
 
+from baselines.averaging import WeightAverage
 from baselines.batches import DialogueBatches, Dialogues, Tensors
 from baselines.context import BOTH, CONTEXTS, Places
 from baselines.data import Floats, Split, Values
 from baselines.decoding import decode
 from baselines.encoders import StreamEncoders, choose_streams
+from baselines.evidence_context import EvidenceContext
 from baselines.fitting import fit_network
 from baselines.heads import CONTINUATION, ORDINAL_FORMS, Head, make_head
+from baselines.linear_evidence import outputs
 from baselines.model_card import model_card
 from baselines.models.base import WEIGHTS, Report, read_config
+from baselines.ngram_encoder import told
 from baselines.objective import Objective
 from baselines.publishing import push
 from baselines.runs import CONFIG
@@ -33,12 +38,14 @@ from baselines.settings import TrainingSettings, split_settings
 from baselines.stream_encoder import Encoded
 from schemas.definition import parse_schema
 from schemas.errors import InputError, Issue
-from schemas.fields import Field
+from schemas.fields import Field, RelationField
 from schemas.label_schema import LabelSchema
 
 TUNINGS = ("frozen", "partial", "lora", "full")
 PREDICTED_TURNS = 4096
 """Turns of a batch, padding included, when nothing is learnt."""
+OF_TRAINING = ("objective.", "average.")
+"""What hangs on a model while it is trained, by the beginning of the names of its tensors."""
 IDENTITY = ("schema", "fields", "dataset", "seed", "streams")
 
 
@@ -180,15 +187,24 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         super().__init__(config)
         fields = {field.name: field for field in self.fields}
         self.encoders = StreamEncoders(config.streams, fields, config.modality_dropout)
+        self.informed = [name for name, recipe in config.streams.items() if recipe.get("evidence")]
+        self.evidence = EvidenceContext(fields, config.context) if self.informed else None
         self.heads = nn.ModuleDict()
         self.objective: Objective | None = None
+        self.average: WeightAverage | None = None
 
     def build_heads(self, width: int | Mapping[str, int]) -> None:
         """Add a head a field, and end the construction: the last line of every model's ``__init__``."""
         for field in self.fields:
             size = width if isinstance(width, int) else width[field.name]
-            self.heads[field.name] = make_head(field, size, self.config.ordinal)
+            parts = sum(outputs(self.schema[name]) for name in self.parts(field))
+            self.heads[field.name] = make_head(field, size, self.config.ordinal, parts)
         self.post_init()
+
+    def parts(self, field: Field) -> list[str]:
+        """Return the parts of a relation that the model predicts; of another field none."""
+        ends = (field.source, field.target) if isinstance(field, RelationField) else ()
+        return [name for name in ends if name in self.config.fields]
 
     def _init_weights(self, module: nn.Module) -> None:
         """Keep the weights that torch gave each layer."""
@@ -236,11 +252,33 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
     ) -> NeuralOutput:
         """Answer for the utterances of a batch (see `baselines.batches`)."""
         rows = self.represent(self.encoders(streams), Places(turns, own_turns))
-        logits = {name: head(rows[name]) for name, head in self.heads.items()}
+        logits = self.answer(rows, self.beforehand(streams, turns))
         if targets is None or self.objective is None:
             return NeuralOutput(logits=logits)
         loss = self.objective(self.heads, logits, targets, self.shared()) + self.penalty(targets)
         return NeuralOutput(loss, logits)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Let the model answer by the averages of its weights for a while, where it has some."""
+        return nullcontext() if self.average is None else self.average.in_place()
+
+    def beforehand(self, streams: Mapping[str, Tensors], turns: Tensor) -> dict[str, Tensor]:
+        """Return what linear models tell beforehand, as offsets of logits by field; nothing without them."""
+        if self.evidence is None:
+            return {}
+        found: dict[str, Tensor] = self.evidence(told(streams[self.informed[0]]), turns)
+        return found
+
+    def answer(self, rows: Mapping[str, Tensor], told: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the logits of every field; relations come last, for they see what is said of their parts."""
+        logits: dict[str, Tensor] = {}
+        for field in sorted(self.fields, key=lambda one: isinstance(one, RelationField)):
+            name, more = field.name, {}
+            if parts := self.parts(field):
+                said = [self.head(one).scores(logits[one]) for one in parts]
+                more["parts"] = torch.cat(said, dim=1)
+            logits[name] = self.head(name)(rows[name], told.get(name), **more)
+        return {field.name: logits[field.name] for field in self.fields}
 
     @classmethod
     def fresh(cls, config: NeuralConfig) -> Self:
@@ -343,8 +381,8 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
     def save_pretrained(self, save_directory: str | Path, **more: Any) -> None:  # noqa: ANN401 - passed on
         """Write the model to a folder: JSON, safetensors and its card."""
         folder = Path(save_directory)
-        # Only a checkpoint of a training, which says itself what it holds, has the objective in it.
-        weights = {name: one for name, one in self.state_dict().items() if not name.startswith("objective.")}
+        # Only a checkpoint of a training, which says itself what it holds, has these in it.
+        weights = {name: one for name, one in self.state_dict().items() if not name.startswith(OF_TRAINING)}
         # Under the names that the modules have: checkpoints are read back without any translation.
         super().save_pretrained(folder, **{"state_dict": weights, "save_original_format": False, **more})
         # safetensors closes its file to everybody but its owner.
@@ -382,6 +420,9 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
                 [Issue("the weights of this model lack a tensor", where, value=name) for name in lacking]
             )
         found: Self = model
+        # In the file tensors lie at odd places of memory, which decides the last bit of some products.
+        for one in (*found.parameters(), *found.buffers()):
+            one.data = one.data.clone()
         return found
 
     @classmethod

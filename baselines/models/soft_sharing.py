@@ -17,14 +17,13 @@ shows what that buys.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from baselines.batches import Tensors
-from baselines.context import Places, RecurrentContext
-from baselines.fusion import GatedFusion
+from baselines.context import Places, StackedContext
+from baselines.fusion import GatedFusion, Parallel
 from baselines.models.neural import NeuralConfig, NeuralModel
 from baselines.stream_encoder import Encoded
 from schemas.fields import RelationField
@@ -47,7 +46,7 @@ class SoftSharingConfig(NeuralConfig):
 
     model_type = "soft-sharing"
 
-    width: int = 64
+    width: int = 48
     sharing: str = GATES
     separation: float = 0.05
     relation_supervision: bool = True
@@ -59,24 +58,11 @@ class SoftSharingConfig(NeuralConfig):
         return {"sharing": (GATES, CROSS_STITCH, NONE)}
 
 
-class Stack(nn.Module):
-    """The layers of one task: fusion of the streams, then the context of the dialogue."""
-
-    def __init__(self, widths: Mapping[str, int], config: SoftSharingConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.fusion = GatedFusion(widths, width, config.dropout)
-        self.context = RecurrentContext(width, width // 2, config.context)
-        self.merge = nn.Sequential(
-            nn.Linear(width + self.context.width, width), nn.GELU(), nn.Dropout(config.dropout)
-        )
-
-
 class SharingLayer(nn.Module):
     """What every task takes from the common halves of the others."""
 
     gates: Tensor
-    """Of the last batch, from every task to every task, -1 to 1: (rows, source, target)."""
+    """Of the last batch, from every task to every task, -1 to 1: (source, target, rows)."""
 
     def __init__(self, tasks: int, width: int, sharing: str) -> None:
         super().__init__()
@@ -87,20 +73,19 @@ class SharingLayer(nn.Module):
         self.stitch = nn.Parameter(torch.zeros(tasks, tasks))
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Share, (rows, tasks, width) -> (rows, tasks, width)."""
+        """Share, (tasks, rows, width) -> (tasks, rows, width)."""
         if self.sharing == NONE:
             return vectors
         common = vectors[..., : vectors.shape[2] // 2]
-        offered = torch.einsum("nsc,scw->nsw", common, self.offer)  # (rows, tasks, width)
-        pull: Tensor = self.stitch
+        offered = common @ self.offer  # (tasks, rows, width)
+        pull = self.stitch[..., None]
         if self.sharing == GATES:
-            # What the source says of the target, and the target of the source: (rows, source, target).
-            said = torch.einsum("nsw,swt->nst", vectors, self.answers)
-            asked = torch.einsum("ntw,tws->nst", vectors, self.asks)
-            pull = self.stitch + said + asked
-        self.gates = torch.tanh(pull).expand(len(vectors), -1, -1)
-        others = 1 - torch.eye(vectors.shape[1], device=vectors.device)
-        return vectors + torch.einsum("nst,nsw->ntw", self.gates * others, offered)
+            # What the source says of the target, and the target of the source: (source, target, rows).
+            said, asked = (vectors @ one for one in (self.answers, self.asks))
+            pull = pull + said.transpose(1, 2) + asked.permute(2, 0, 1)
+        self.gates = torch.tanh(pull).expand(-1, -1, vectors.shape[1])
+        others = 1 - torch.eye(len(vectors), device=vectors.device)
+        return vectors + torch.einsum("stn,snw->tnw", self.gates * others[..., None], offered)
 
 
 class SoftSharing(NeuralModel):
@@ -112,23 +97,22 @@ class SoftSharing(NeuralModel):
     def __init__(self, config: SoftSharingConfig) -> None:
         super().__init__(config)
         self.tasks = [field.name for field in self.fields]
-        widths = self.encoders.widths
-        self.stacks = nn.ModuleDict({name: Stack(widths, config) for name in self.tasks})
-        self.early = SharingLayer(len(self.tasks), config.width, config.sharing)
-        self.late = SharingLayer(len(self.tasks), config.width, config.sharing)
-        self.build_heads(config.width)
+        width, tasks = config.width, len(self.tasks)
+        self.fusion = GatedFusion(self.encoders.widths, width, config.dropout, tasks)
+        self.early = SharingLayer(tasks, width, config.sharing)
+        self.context = StackedContext(tasks, width, width // 2, config.context)
+        self.merge = Parallel(tasks, width + self.context.width, width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.late = SharingLayer(tasks, width, config.sharing)
+        self.build_heads(width)
 
     def represent(self, encoded: Mapping[str, Encoded], places: Places) -> dict[str, Tensor]:
         """Return a vector of its own for the head of every field."""
-        stacks = [cast("Stack", self.stacks[name]) for name in self.tasks]
-        alone = [stack.fusion(encoded) for stack in stacks]
-        shared = self.early(torch.stack(alone, dim=1))  # (rows, tasks, width)
-        seen = []
-        for place, stack in enumerate(stacks):
-            own = shared[:, place]  # (rows, width)
-            seen.append(own + stack.merge(torch.cat([own, stack.context(own, places.turns)], dim=1)))
-        self.vectors = self.late(torch.stack(seen, dim=1))
-        return {name: self.vectors[:, place] for place, name in enumerate(self.tasks)}
+        own = self.early(self.fusion(encoded))  # (tasks, rows, width)
+        around = self.context(own, places.turns)  # (tasks, rows, seen)
+        merged = nn.functional.gelu(self.merge(torch.cat([own, around], dim=2)))
+        self.vectors = self.late(own + self.dropout(merged))
+        return dict(zip(self.tasks, self.vectors, strict=True))
 
     def shared(self) -> Iterable[Tensor]:
         """Return what all tasks share: the gates."""
@@ -149,17 +133,17 @@ class SoftSharing(NeuralModel):
                 if known.any():
                     grade = targets[field.name]["values"][known] + field.low  # positions begin at the lowest
                     wanted = grade / max(abs(field.low), abs(field.high))  # from -1 to 1
-                    gate = self.late.gates[known, source, target]
+                    gate = self.late.gates[source, target][known]
                     total = total + config.relation_weight * ((gate - wanted) ** 2).mean()
         return total
 
 
 def overlap(vectors: Tensor) -> Tensor:
-    """Return the mean squared correlation of common with private numbers, of vectors (rows, tasks, width)."""
-    if len(vectors) < 2:
+    """Return the mean squared correlation of common with private numbers, of vectors (tasks, rows, width)."""
+    if vectors.shape[1] < 2:
         return vectors.sum() * 0.0
-    centred = vectors - vectors.mean(dim=0)
-    scaled = centred / centred.norm(dim=0).clamp(min=1e-6)
+    centred = vectors - vectors.mean(dim=1, keepdim=True)
+    scaled = centred / centred.norm(dim=1, keepdim=True).clamp(min=1e-6)
     common, private = scaled.chunk(2, dim=2)
-    correlated: Tensor = torch.einsum("ntc,ntp->tcp", common, private)
+    correlated: Tensor = common.transpose(1, 2) @ private
     return (correlated**2).mean()
