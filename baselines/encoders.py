@@ -10,6 +10,7 @@ from torch import nn
 
 from baselines.batches import Tensors
 from baselines.data import Split
+from baselines.named_modules import NamedModules
 from baselines.ngram_encoder import NgramEncoder
 from baselines.stream_encoder import Encoded, Encoder, FeatureEncoder
 from schemas.errors import InputError, Issue
@@ -122,7 +123,7 @@ class StreamEncoders(nn.Module):
     ) -> None:
         super().__init__()
         made = {name: make_encoder(name, recipe, fields) for name, recipe in recipes.items()}
-        self.encoders = nn.ModuleDict(made)
+        self.encoders = NamedModules(made)
         self.modality_dropout = modality_dropout
 
     @property

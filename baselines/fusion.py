@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from baselines.named_modules import NamedModules
 from baselines.stream_encoder import Encoded
 
 
@@ -57,7 +58,7 @@ class GatedFusion(nn.Module):
     def __init__(self, widths: Mapping[str, int], to: int, dropout: float, stacks: int = 1) -> None:
         super().__init__()
         self.shape = (stacks, to)
-        self.to_common = nn.ModuleDict(
+        self.to_common = NamedModules(
             {name: Projection(one, to, dropout, stacks) for name, one in widths.items()}
         )
         streams = len(widths)

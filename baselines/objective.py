@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from baselines.batches import Tensors
 from baselines.data import Split
 from baselines.losses import FieldLoss
+from baselines.named_modules import NamedModules
 from baselines.settings import TrainingSettings
 from baselines.weighting import TaskWeights
 from schemas.fields import Field
@@ -19,14 +20,14 @@ class Objective(nn.Module):
 
     def __init__(self, fields: Iterable[Field], train: Split, settings: TrainingSettings) -> None:
         super().__init__()
-        self.losses = nn.ModuleDict(
+        self.losses = NamedModules(
             {field.name: FieldLoss(field, train.labels[field.name], settings.losses) for field in fields}
         )
         self.weights = TaskWeights(tuple(self.losses), settings.task_weighting)
 
     def forward(
         self,
-        heads: nn.ModuleDict,
+        heads: NamedModules,
         logits: Mapping[str, Tensor],
         targets: Mapping[str, Tensors],
         shared: Iterable[Tensor],

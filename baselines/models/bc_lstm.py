@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from baselines.context import Places, RecurrentContext
 from baselines.fusion import Projection
 from baselines.models.neural import NeuralConfig, NeuralModel
+from baselines.named_modules import NamedModules
 from baselines.stream_encoder import Encoded
 
 
@@ -32,11 +33,11 @@ class BcLstm(NeuralModel):
     def __init__(self, config: BcLstmConfig) -> None:
         super().__init__(config)
         width, widths = config.width, self.encoders.widths
-        self.inputs = nn.ModuleDict(
+        self.inputs = NamedModules(
             {name: Projection(one, width, config.dropout) for name, one in widths.items()}
         )
         contexts = {name: RecurrentContext(width, width // 2, config.context, nn.LSTM) for name in widths}
-        self.contexts = nn.ModuleDict(contexts)
+        self.contexts = NamedModules(contexts)
         seen = sum(one.width for one in contexts.values())
         self.fused = RecurrentContext(seen, width // 2, config.context, nn.LSTM)
         self.trunk = nn.Sequential(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from baselines.context import Places, RecurrentContext, StackedContext
 from baselines.fusion import GatedFusion, Projection
 from baselines.models.neural import NeuralConfig, NeuralModel
+from baselines.named_modules import NamedModules
 from baselines.stream_encoder import Encoded
 
 
@@ -34,7 +35,7 @@ class ContextFusion(NeuralModel):
     def __init__(self, config: ContextFusionConfig) -> None:
         super().__init__(config)
         width, widths = config.width, self.encoders.widths
-        self.inputs, self.alone = nn.ModuleDict(), None
+        self.inputs, self.alone = NamedModules(), None
         if len(widths) > 1:
             for name, one in widths.items():
                 self.inputs[name] = Projection(one, width, config.dropout)

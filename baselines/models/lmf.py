@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from baselines.context import Places, RecurrentContext, StackedContext
 from baselines.fusion import Projection
 from baselines.models.neural import NeuralConfig, NeuralModel
+from baselines.named_modules import NamedModules
 from baselines.stream_encoder import Encoded
 
 
@@ -42,7 +43,7 @@ class Lmf(NeuralModel):
     def __init__(self, config: LmfConfig) -> None:
         super().__init__(config)
         width, widths = config.width, self.encoders.widths
-        self.inputs = nn.ModuleDict(
+        self.inputs = NamedModules(
             {name: Projection(one, width, config.dropout) for name, one in widths.items()}
         )
         self.contexts = StackedContext(len(widths), width, width // 2, config.context)

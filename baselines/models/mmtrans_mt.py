@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from baselines.context import AttentiveLayer, Places, hidden_turns, lay_out, positions, take_back
 from baselines.fusion import Projection
 from baselines.models.neural import NeuralConfig, NeuralModel
+from baselines.named_modules import NamedModules
 from baselines.stream_encoder import Encoded
 from schemas.fields import IntervalField
 
@@ -43,10 +44,10 @@ class MmtransMt(NeuralModel):
     def __init__(self, config: MmtransMtConfig) -> None:
         super().__init__(config)
         width, widths = config.width, self.encoders.widths
-        self.inputs = nn.ModuleDict(
+        self.inputs = NamedModules(
             {name: Projection(one, width, config.dropout) for name, one in widths.items()}
         )
-        self.representation = nn.ModuleDict({name: self._layers(config.layers) for name in widths})
+        self.representation = NamedModules({name: self._layers(config.layers) for name in widths})
         self.summary = nn.Parameter(torch.randn(width) * 0.02)
         self.stream_marks = nn.Parameter(torch.randn(len(widths), width) * 0.02)
         self.fusing = self._layers(1)

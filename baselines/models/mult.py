@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from baselines.context import AttentiveLayer, Places, hidden_turns, lay_out, positions, take_back
 from baselines.fusion import Projection
 from baselines.models.neural import NeuralConfig, NeuralModel
+from baselines.named_modules import NamedModules
 from baselines.stream_encoder import Encoded
 
 
@@ -42,10 +43,10 @@ class Mult(NeuralModel):
     def __init__(self, config: MultConfig) -> None:
         super().__init__(config)
         width, widths = config.width, self.encoders.widths
-        self.inputs = nn.ModuleDict(
+        self.inputs = NamedModules(
             {name: Projection(one, width, config.dropout) for name, one in widths.items()}
         )
-        self.crossing = nn.ModuleDict(
+        self.crossing = NamedModules(
             {
                 f"{target}_from_{source}": self._layers(width)
                 for target in widths
@@ -54,7 +55,7 @@ class Mult(NeuralModel):
             }
         )
         others = max(len(widths) - 1, 1)
-        self.within = nn.ModuleDict({name: self._layers(others * width) for name in widths})
+        self.within = NamedModules({name: self._layers(others * width) for name in widths})
         self.trunk = nn.Sequential(
             nn.LayerNorm(len(widths) * others * width),
             nn.Linear(len(widths) * others * width, width),

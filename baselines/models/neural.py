@@ -30,6 +30,7 @@ from baselines.heads import CONTINUATION, ORDINAL_FORMS, Head, make_head
 from baselines.linear_evidence import outputs
 from baselines.model_card import model_card
 from baselines.models.base import WEIGHTS, Report, read_config
+from baselines.named_modules import NamedModules
 from baselines.ngram_encoder import told
 from baselines.objective import Objective
 from baselines.publishing import push
@@ -189,7 +190,7 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         self.encoders = StreamEncoders(config.streams, fields, config.modality_dropout)
         self.informed = [name for name, recipe in config.streams.items() if recipe.get("evidence")]
         self.evidence = EvidenceContext(fields, config.context) if self.informed else None
-        self.heads = nn.ModuleDict()
+        self.heads = NamedModules()
         self.objective: Objective | None = None
         self.average: WeightAverage | None = None
 
