@@ -7,7 +7,7 @@ schema: meld                 # a shipped definition, or a file beside this one
 splits: {validation: dev}    # optional: what a split is called there
 columns:
   text: Utterance
-  dialogue_id: Dialogue_ID
+  dialogue_id: [Episode, Scene]  # an id may be made of several columns
   utterance_id: Utterance_ID # optional
   speaker_id: Speaker        # optional
   emotion: Emotion           # the fields that there are
@@ -36,7 +36,8 @@ from schemas.label_schema import LabelSchema
 KEYS = ("dataset", "configuration", "schema", "splits", "columns")
 REQUIRED = ("dataset", "schema", "columns")
 NEEDED = ("text", "dialogue_id")
-KNOWN = ("text", "dialogue_id", "utterance_id", "speaker_id")
+IDS = ("dialogue_id", "utterance_id", "speaker_id")
+KNOWN = ("text", *IDS)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class FieldMap:
         schema: The label schema.
         schema_text: The definition it was read from.
         splits: What our splits are called there.
-        columns: What our columns are called there.
+        columns: What our columns are called there; of an id one or several, of all else one.
     """
 
     path: Path
@@ -59,7 +60,7 @@ class FieldMap:
     schema: LabelSchema
     schema_text: str
     splits: Mapping[str, str]
-    columns: Mapping[str, str]
+    columns: Mapping[str, tuple[str, ...]]
 
 
 def is_field_map(dataset: str | Path) -> bool:
@@ -100,6 +101,11 @@ def read_field_map(path: str | Path) -> FieldMap:
         if name not in choices
     ]
     issues += [Issue("the map lacks a column", where, value=name) for name in NEEDED if name not in columns]
+    issues += [
+        Issue("only ids are made of several columns", where, column=name, value=theirs, choices=IDS)
+        for name, theirs in columns.items()
+        if name not in IDS and len(_listed(theirs)) != 1
+    ]
     if not any(name in schema for name in columns):
         issues.append(Issue("the map has no field of the schema", where, choices=list(schema.by_name)))
     if issues:
@@ -112,7 +118,7 @@ def read_field_map(path: str | Path) -> FieldMap:
         schema,
         text,
         found.get("splits") or {},
-        {str(ours): str(theirs) for ours, theirs in columns.items()},
+        {str(ours): tuple(map(str, _listed(theirs))) for ours, theirs in columns.items()},
     )
 
 
@@ -144,16 +150,19 @@ def map_rows(found: FieldMap, split: str, cache_dir: Path | None = None) -> pa.T
         raise InputError(Issue(f"this split cannot be read: {first_line(error)}", where)) from None
     issues = [
         Issue("the dataset lacks a column", where, value=theirs, choices=list(rows.features))
-        for theirs in found.columns.values()
+        for theirs in dict.fromkeys(one for parts in found.columns.values() for one in parts)
         if theirs not in rows.features
     ]
     if issues:
         raise InputError(issues)
     columns: dict[str, list[Any]] = {}
-    for ours, theirs in found.columns.items():
-        feature = getattr(rows.features[theirs], "feature", rows.features[theirs])
-        named = feature.names if isinstance(feature, ClassLabel) else None
-        columns[ours] = [_named(value, named) for value in rows[theirs]]
+    for ours, parts in found.columns.items():
+        cells = []
+        for theirs in parts:
+            feature = getattr(rows.features[theirs], "feature", rows.features[theirs])
+            named = feature.names if isinstance(feature, ClassLabel) else None
+            cells.append([_named(value, named) for value in rows[theirs]])
+        columns[ours] = cells[0] if len(cells) == 1 else [_joined(one) for one in zip(*cells, strict=True)]
     size = len(rows)
     table = {name: pa.array([_text(one) for one in columns[name]], pa.string()) for name in NEEDED}
     ids = columns.get("utterance_id") or range(size)
@@ -171,6 +180,15 @@ def map_rows(found: FieldMap, split: str, cache_dir: Path | None = None) -> pa.T
     if issues:
         raise InputError(issues)
     return _together(pa.table(table))
+
+
+def _listed(theirs: Any) -> list[Any]:  # noqa: ANN401 - whatever a map holds
+    return theirs if isinstance(theirs, list) else [theirs]
+
+
+def _joined(cells: tuple[Any, ...]) -> str | None:
+    """Make an id of several cells; without one of them there is none."""
+    return None if None in cells else "_".join(map(str, cells))
 
 
 def _named(value: Any, names: list[str] | None) -> Any:  # noqa: ANN401 - whatever a dataset holds

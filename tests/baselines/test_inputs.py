@@ -188,6 +188,18 @@ def test_faults_of_a_field_map_are_named_all_at_once(foreign, cache):
     assert len(caught.value.issues) == 3
 
 
+def test_an_id_may_be_made_of_several_columns(foreign, cache):
+    text = foreign.read_text("utf-8")
+    foreign.write_text(text.replace("dialogue_id: Scene", "dialogue_id: [Who, Scene]"), "utf-8")
+    split = read_split(foreign, describe(foreign), "validation", cache)
+    by_speaker = zip(split.utterance_ids, split.speakers, strict=True)
+    assert all(one.startswith(f"{who}_v") for one, who in by_speaker)
+    assert len(set(split.dialogue.tolist())) == 16
+    foreign.write_text(text.replace("emotion: Mood", "emotion: [Mood, Who]"), "utf-8")
+    with pytest.raises(InputError, match="only ids are made of several columns"):
+        describe(foreign)
+
+
 def test_unknown_values_of_another_dataset_are_counted(foreign, cache):
     train = foreign.parent / "rows" / "train.jsonl"
     train.write_text(train.read_text("utf-8").replace("JOY", "bliss"), "utf-8")
