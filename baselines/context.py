@@ -6,7 +6,6 @@ padding in, so an answer never depends on what else is in the batch.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -16,6 +15,8 @@ BOTH = "both"
 PAST = "past"
 CONTEXTS = (BOTH, PAST)
 """What a turn sees: the whole dialogue, or only itself and the turns before it."""
+REACH = 8
+"""Turns that lie further apart count as this far."""
 
 
 class Places(NamedTuple):
@@ -131,18 +132,6 @@ def _unordered(sequences: Tensor, order: Tensor, rows: int) -> Tensor:
     return packed
 
 
-def positions(turns: int, width: int, like: Tensor) -> Tensor:
-    """Return the sinusoids of Vaswani et al. (2017), shape (turns, width); any number of turns."""
-    turn = torch.arange(turns, device=like.device, dtype=like.dtype)[:, None]
-    rate = torch.exp(
-        torch.arange(0, width, 2, device=like.device, dtype=like.dtype) * (-math.log(1e4) / width)
-    )
-    table = like.new_zeros(turns, width)
-    table[:, 0::2] = torch.sin(turn * rate)
-    table[:, 1::2] = torch.cos(turn * rate[: width // 2])
-    return table
-
-
 def hidden_turns(places: Tensor, context: str) -> Tensor:
     """Say which turns each turn must not attend to, shape (sequences, turns, turns).
 
@@ -157,9 +146,22 @@ def hidden_turns(places: Tensor, context: str) -> Tensor:
 
 
 class AttentiveLayer(nn.Module):
-    """A Transformer layer, normalised before each part; who asks may be another modality than who answers."""
+    """A Transformer layer, normalised before each part; who asks may be another modality than who answers.
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    Between turns, how much a head likes each distance is learnt (after Shaw et al. 2018). At first one head
+    looks at the same turn, one at the turn before, one at the next, one at all: a turn answers the one before
+    it, and from the numbers of turns a small network is slow to learn that.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float, *, turns: bool = True) -> None:
+        """Build the layer.
+
+        Args:
+            width: Width of the vectors.
+            heads: Heads of attention.
+            dropout: Share of numbers that are dropped in training.
+            turns: It goes from turn to turn; otherwise what it goes over has no order.
+        """
         super().__init__()
         self.attention = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
         self.before = nn.LayerNorm(width)
@@ -168,12 +170,28 @@ class AttentiveLayer(nn.Module):
             nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
         )
         self.dropout = nn.Dropout(dropout)
+        self.liking = nn.Parameter(_first_liking(heads)) if turns else None
 
     def forward(self, asks: Tensor, answers: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Attend from ``asks`` to ``answers``, both (sequences, turns, width), but for ``hidden`` turns."""
-        mask = None if hidden is None else hidden.repeat_interleave(self.attention.num_heads, 0)
+        mask = None
+        if self.liking is not None and hidden is not None:
+            turn = torch.arange(hidden.shape[1], device=hidden.device)
+            distance = (turn - turn[:, None]).clamp(-REACH, REACH) + REACH  # (turns, turns)
+            likes = self.liking[:, distance]  # (heads, turns, turns)
+            mask = likes.masked_fill(hidden[:, None], float("-inf")).flatten(0, 1)
         keys = self.before(answers)
         found, _ = self.attention(self.before(asks), keys, keys, attn_mask=mask, need_weights=False)
         asks = asks + self.dropout(found)
         result: Tensor = asks + self.dropout(self.further(self.between(asks)))
         return result
+
+
+def _first_liking(heads: int) -> Tensor:
+    """What each head adds to the attention at a distance from -REACH to REACH, shape (heads, distances)."""
+    liking = torch.zeros(heads, 2 * REACH + 1)
+    for head in range(heads):
+        distance = (0, -1, 1, None)[head % 4]
+        if distance is not None:
+            liking[head, REACH + distance] = 3.0  # e^3 times as much as any other turn
+    return liking

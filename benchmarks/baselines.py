@@ -42,7 +42,7 @@ from schemas.project import Project
 MELD = {"select": "weighted_f1", "epochs": 20, "patience": 4, "dropout": 0.6, "term_dropout": 0.5}
 CMMA = {"epochs": 8, "patience": 8, "dropout": 0.5}
 SAMPLE = {
-    **{"select": "accuracy", "epochs": 30, "patience": 30, "batch_turns": 1024, "learning_rate": 0.003},
+    **{"select": "accuracy", "epochs": 40, "patience": 40, "batch_turns": 1024, "learning_rate": 0.003},
     **{"dropout": 0.4, "modality_dropout": 0.0},
 }
 MULTIMODAL = ("context-fusion", "soft-sharing", "mmtrans-mt", "bc-lstm", "lmf", "mult")

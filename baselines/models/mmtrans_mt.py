@@ -1,8 +1,8 @@
 """MMTrans-MT: Transformer fusion, with categorical and dimensional affect learnt together.
 
 Every stream is represented by a Transformer over the turns of a dialogue; another one fuses, turn by turn,
-the streams' representations. Numbers (valence, arousal, dominance) are told first, and what was told goes
-with the fused vector to the heads of the categories.
+the streams' representations, and one more goes over the turns of what was fused. Numbers (valence, arousal,
+dominance) are told first, and what was told goes with the fused vector to the heads of the categories.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from baselines.context import AttentiveLayer, Places, hidden_turns, lay_out, positions, take_back
+from baselines.context import AttentiveLayer, Places, hidden_turns, lay_out, take_back
 from baselines.fusion import Projection
 from baselines.models.neural import NeuralConfig, NeuralModel
 from baselines.named_modules import NamedModules
@@ -24,7 +24,7 @@ class MmtransMtConfig(NeuralConfig):
     """Configuration of `MmtransMt`.
 
     Attributes:
-        layers: Layers of the Transformer of each stream; the one that fuses has one.
+        layers: Layers of the Transformer of each stream; the others have one.
         attention_heads: Heads of its attention.
     """
 
@@ -47,10 +47,18 @@ class MmtransMt(NeuralModel):
         self.inputs = NamedModules(
             {name: Projection(one, width, config.dropout) for name, one in widths.items()}
         )
-        self.representation = NamedModules({name: self._layers(config.layers) for name in widths})
+        self.representation = NamedModules(
+            {
+                name: nn.ModuleList(
+                    AttentiveLayer(width, config.attention_heads, config.dropout)
+                    for _ in range(config.layers)
+                )
+                for name in widths
+            }
+        )
         self.summary = nn.Parameter(torch.randn(width) * 0.02)
         self.stream_marks = nn.Parameter(torch.randn(len(widths), width) * 0.02)
-        self.fusing = self._layers(1)
+        self.fusing = AttentiveLayer(width, config.attention_heads, config.dropout, turns=False)
         self.trunk = nn.Sequential(
             nn.LayerNorm((len(widths) + 1) * width),
             nn.Linear((len(widths) + 1) * width, width),
@@ -58,14 +66,9 @@ class MmtransMt(NeuralModel):
             nn.Dropout(config.dropout),
         )
         self.numbers = [field.name for field in self.fields if isinstance(field, IntervalField)]
+        self.dialogue = AttentiveLayer(width, config.attention_heads, config.dropout)
         self.told = nn.Linear(max(len(self.numbers), 1), width)
         self.build_heads(width)
-
-    def _layers(self, count: int) -> nn.ModuleList:
-        config = self.config
-        return nn.ModuleList(
-            AttentiveLayer(config.width, config.attention_heads, config.dropout) for _ in range(count)
-        )
 
     def shared(self) -> Iterable[Tensor]:
         """Return the last layer that all tasks share."""
@@ -78,15 +81,16 @@ class MmtransMt(NeuralModel):
         streams = []
         for name, layer in self.inputs.items():
             sequences = lay_out(layer(*encoded[name]), places.turns)  # (dialogues, turns, width)
-            sequences = sequences + positions(sequences.shape[1], sequences.shape[2], sequences)
             for attentive in self.representation[name].children():
                 sequences = attentive(sequences, sequences, hidden)
             streams.append(take_back(sequences, places.turns, len(rows)))  # (rows, width)
         together = torch.stack(streams, dim=1) + self.stream_marks  # (rows, streams, width)
         tokens = torch.cat([self.summary.expand(len(rows), 1, -1), together], dim=1)
-        for attentive in self.fusing:
-            tokens = attentive(tokens, tokens)
-        fused = self.trunk(tokens.flatten(1))  # (rows, width)
+        tokens = self.fusing(tokens, tokens)
+        sequences = lay_out(self.trunk(tokens.flatten(1)), places.turns)
+        fused = take_back(
+            self.dialogue(sequences, sequences, hidden), places.turns, len(rows)
+        )  # (rows, width)
         if not self.numbers:
             return dict.fromkeys(self.heads, fused)
         said = torch.stack([self.heads[name](fused) for name in self.numbers], dim=1)  # (rows, numbers)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from baselines.context import AttentiveLayer, Places, hidden_turns, lay_out, positions, take_back
+from baselines.context import AttentiveLayer, Places, hidden_turns, lay_out, take_back
 from baselines.fusion import Projection
 from baselines.models.neural import NeuralConfig, NeuralModel
 from baselines.named_modules import NamedModules
@@ -29,7 +29,7 @@ class MultConfig(NeuralConfig):
 
     model_type = "mult"
 
-    width: int = 40
+    width: int = 48
     layers: int = 1
     attention_heads: int = 4
 
@@ -79,8 +79,7 @@ class Mult(NeuralModel):
         hidden = hidden_turns(places.turns, self.config.context)
         streams = {}
         for name, layer in self.inputs.items():
-            rows = lay_out(layer(*encoded[name]), places.turns)  # (dialogues, turns, width)
-            streams[name] = rows + positions(rows.shape[1], rows.shape[2], rows)
+            streams[name] = lay_out(layer(*encoded[name]), places.turns)  # (dialogues, turns, width)
         enriched = []
         for target, rows in streams.items():
             views = [

@@ -9,7 +9,15 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from baselines.averaging import WeightAverage
-from baselines.context import BOTH, PAST, RecurrentContext, StackedContext
+from baselines.context import (
+    BOTH,
+    PAST,
+    REACH,
+    AttentiveLayer,
+    RecurrentContext,
+    StackedContext,
+    hidden_turns,
+)
 from baselines.data import Labels
 from baselines.evidence_context import TRUST, EvidenceContext
 from baselines.heads import make_head
@@ -138,3 +146,25 @@ def test_evidence_is_asked_of_models_that_did_not_see_the_dialogue(maker):
     in_sample = evidence.of(csr_matrix(terms))
     gap = lambda one: one[truth == 1, 1].mean() - one[truth == 2, 1].mean()  # noqa: E731
     assert gap(in_sample) > 0.1 + abs(gap(held_out)) / 2
+
+
+def test_at_first_heads_look_at_the_same_turn_the_one_before_and_the_next():
+    layer = AttentiveLayer(8, 4, 0.0).eval()
+    assert layer.liking.shape == (4, 2 * REACH + 1)
+    assert layer.liking.argmax(dim=1)[:3].tolist() == [REACH, REACH - 1, REACH + 1]
+    assert not layer.liking[3].any()
+
+
+@pytest.mark.parametrize("context", [BOTH, PAST])
+def test_attention_goes_by_distance_and_not_by_place(context):
+    """The same turns later in a dialogue get the same answers, as far as they see the same."""
+    torch.manual_seed(0)
+    layer = AttentiveLayer(8, 4, 0.0).eval()
+    with torch.no_grad():
+        layer.liking[:, : REACH - 3] = -1e9  # nobody looks further than three turns back, or two ahead
+        layer.liking[:, REACH + 3 :] = -1e9
+    turns = torch.randn(1, 12, 8)
+    places = torch.arange(12)[None]
+    whole = layer(turns, turns, hidden_turns(places, context))
+    rest = layer(turns[:, 2:], turns[:, 2:], hidden_turns(places[:, 2:], context))
+    assert torch.allclose(whole[:, 5:], rest[:, 3:], atol=1e-6)
