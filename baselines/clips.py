@@ -9,6 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from baselines.clip_decoding import decode_pictures, decode_sound, spread
 from baselines.dataset_files import configurations, folder_of, load_rows
 from corpus.features.extractor import Floats
@@ -59,6 +62,26 @@ class Clip:
     def pictures(self, most: int) -> Sequence[Pixels]:
         """Return its pictures, as `Source.pictures`."""
         return self.source.pictures(self.utterance_id, most) if self.seen else ()
+
+
+@dataclass(frozen=True)
+class ClipRows:
+    """The recordings of utterances, which an encoder reads when they are asked for.
+
+    Attributes:
+        clips: A recording an utterance.
+    """
+
+    clips: Sequence[Clip]
+
+    @property
+    def size(self) -> int:
+        """How many utterances there are."""
+        return len(self.clips)
+
+    def order(self) -> npt.NDArray[np.int64]:
+        """Return the utterances as they come: how long they are is not known before they are read."""
+        return np.arange(self.size)
 
 
 class NoMedia:

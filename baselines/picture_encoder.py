@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from baselines.batches import Tensors
-from baselines.clips import Clip, without_recordings
+from baselines.clips import ClipRows, without_recordings
 from baselines.data import Integers, Split
 from baselines.pretrained import PretrainedEncoder, describe
 from corpus.features.image_encoder import BATCH_IMAGES, over_positions
@@ -36,27 +36,16 @@ def describe_picture_encoder(name: str, tuning: str, layers: int, pictures: int)
 
 
 @dataclass(frozen=True)
-class PictureRows:
-    """Pictures of utterances, read when they are asked for.
+class PictureRows(ClipRows):
+    """Pictures of utterances.
 
     Attributes:
-        clips: A recording an utterance.
         processor: What prepares them.
         most: The most pictures of an utterance.
     """
 
-    clips: Sequence[Clip]
     processor: Any
     most: int
-
-    @property
-    def size(self) -> int:
-        """How many utterances there are."""
-        return len(self.clips)
-
-    def order(self) -> Integers:
-        """Return the utterances as they come."""
-        return np.arange(self.size)
 
     def take(self, rows: Integers) -> Tensors:
         """Return the pictures of some rows, one after the other, and to which row each belongs."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from baselines.batches import Tensors
-from baselines.clips import Clip, without_recordings
+from baselines.clips import ClipRows, without_recordings
 from baselines.data import Integers, Split
 from baselines.pretrained import PretrainedEncoder, describe
 from corpus.features.pretrained import load, rebuilt
@@ -33,25 +33,14 @@ def describe_sound_encoder(name: str, tuning: str, layers: int) -> dict[str, Any
 
 
 @dataclass(frozen=True)
-class SoundRows:
-    """The sound of utterances, read when it is asked for.
+class SoundRows(ClipRows):
+    """The sound of utterances.
 
     Attributes:
-        clips: A recording an utterance.
         front: What prepares it.
     """
 
-    clips: Sequence[Clip]
     front: SoundFront
-
-    @property
-    def size(self) -> int:
-        """How many utterances there are."""
-        return len(self.clips)
-
-    def order(self) -> Integers:
-        """Return the utterances as they come: how long they are is not known before they are read."""
-        return np.arange(self.size)
 
     def take(self, rows: Integers) -> Tensors:
         """Return the sound of some rows in windows: ``sound``, padded, and of every window what it is.
