@@ -84,6 +84,7 @@ class Mfcc(Extractor):
         sequence: Whether every frame is given; otherwise the mean and the standard deviation of each column.
     """
 
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "librosa")
     name: str = field(default="mfcc", init=False)
     modality: Modality = field(default=Modality.AUDIO, init=False)

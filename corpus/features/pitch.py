@@ -81,7 +81,10 @@ def _best_peaks(frames: Floats) -> tuple[Floats, Floats]:
 
     middle, left, right = lags[:, _FIRST:-1], lags[:, _FIRST - 1 : -2], lags[:, _FIRST + 1 :]
     is_peak = (middle >= left) & (middle > right)
-    best = np.where(is_peak, middle - _COST, np.float32(-np.inf)).argmax(axis=1)
+    # Heights between samples: a short period falls between two of them, and twice the period may not.
+    bends = np.where(is_peak, np.minimum(left - 2 * middle + right, -_SILENCE), -1).astype(np.float32)
+    heights = middle - (left - right) ** 2 / (8 * bends)
+    best = np.where(is_peak, heights - _COST, np.float32(-np.inf)).argmax(axis=1)
 
     # A parabola through the peak and its neighbours gives the period between two samples.
     row = np.arange(len(frames))
