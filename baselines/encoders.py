@@ -12,6 +12,7 @@ from baselines.batches import Tensors
 from baselines.data import Split
 from baselines.named_modules import NamedModules
 from baselines.ngram_encoder import NgramEncoder
+from baselines.seen import STREAMS
 from baselines.stream_encoder import Encoded, Encoder, FeatureEncoder
 from schemas.errors import InputError, Issue
 from schemas.fields import Field
@@ -53,14 +54,14 @@ def choose_streams(train: Split, config: NeuralConfig) -> dict[str, Any]:
 
 
 def _pretrained_streams(train: Split, config: NeuralConfig) -> dict[str, Any]:
-    """Describe the pretrained encoders, by names that no features have, since they hold a space."""
+    """Describe the pretrained encoders by their streams."""
     layers = config.encoder_layers
     found = {}
     # The libraries take seconds to load.
     if config.encoder:
         from baselines.text_encoder import describe_text_encoder
 
-        found["text encoder"] = describe_text_encoder(
+        found[STREAMS["text-encoder"]] = describe_text_encoder(
             config.encoder, config.encoder_tuning, layers, config.encoder_tokens
         )
     recorded = [name for name in ("audio_encoder", "image_encoder") if getattr(config, name)]
@@ -70,11 +71,13 @@ def _pretrained_streams(train: Split, config: NeuralConfig) -> dict[str, Any]:
     if config.audio_encoder:
         from baselines.sound_encoder import describe_sound_encoder
 
-        found["audio encoder"] = describe_sound_encoder(config.audio_encoder, config.audio_tuning, layers)
+        found[STREAMS["sound-encoder"]] = describe_sound_encoder(
+            config.audio_encoder, config.audio_tuning, layers
+        )
     if config.image_encoder:
         from baselines.picture_encoder import describe_picture_encoder
 
-        found["image encoder"] = describe_picture_encoder(
+        found[STREAMS["picture-encoder"]] = describe_picture_encoder(
             config.image_encoder, config.image_tuning, layers, config.images
         )
     return found
@@ -134,6 +137,12 @@ class StreamEncoders(nn.Module):
     def pretrained_parameters(self) -> Iterator[nn.Parameter]:
         """Give the parameters that were learnt elsewhere and are tuned."""
         return (parameter for one in self.each.values() for parameter in one.pretrained_parameters())
+
+    def prepare(self, split: Split) -> Split:
+        """Return a split with what frozen encoders say of it."""
+        for one in self.each.values():
+            split = one.prepare(split)
+        return split
 
     @property
     def turns_at_once(self) -> int | None:

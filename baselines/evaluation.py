@@ -251,4 +251,7 @@ def as_evaluation(judged: Judged, bench: Bench) -> Evaluation:
 
 
 def _ablations(model: Model, bench: Bench, seen: Seen) -> tuple[Masked, ...]:
-    return ablate(bench.split, seen.modalities or (), lambda split: headlines(model, split), bench.seed)
+    modalities = seen.modalities or ()
+    encoders = getattr(model, "encoders", None)
+    split = encoders.prepare(bench.split) if encoders is not None and len(modalities) > 1 else bench.split
+    return ablate(split, modalities, lambda one: headlines(model, one), bench.seed)

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from baselines.data import Mask, Split
-from baselines.seen import AUDIO, TEXT, VIDEO
+from baselines.seen import AUDIO, STREAMS, TEXT, VIDEO
 
 RATES = (0.25, 0.5, 0.75)
 """Shares of utterances without a modality."""
+_ENCODED = {
+    TEXT: (STREAMS["text-encoder"],),
+    AUDIO: (STREAMS["sound-encoder"],),
+    VIDEO: (STREAMS["picture-encoder"],),
+}
+"""What a frozen encoder said of a modality, where a split was prepared."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,9 @@ def hide(split: Split, modalities: Collection[str], where: Mapping[str, Mask] | 
             texts = ["" if hidden else one for one, hidden in zip(texts, rows, strict=True)]
         if clips and name in (AUDIO, VIDEO):
             clips = [one.without(name) if hidden else one for one, hidden in zip(clips, rows, strict=True)]
-        if name in features:
-            one = features[name]
-            features[name] = dataclasses.replace(
+        for held in {name, *_ENCODED.get(name, ())} & set(features):
+            one = features[held]
+            features[held] = dataclasses.replace(
                 one, values=np.where(rows[:, None], 0, one.values), present=one.present & ~rows
             )
     return dataclasses.replace(split, texts=texts, features=features, clips=clips)

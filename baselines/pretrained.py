@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from transformers import AutoConfig, AutoModel
 from baselines.batches import Stream, Tensors
 from baselines.data import Integers, Split
 from baselines.features import Features
+from baselines.seen import STREAMS
 from baselines.stream_encoder import Encoded, Encoder, FeatureRows
 from corpus.features.extractor import require
 from corpus.features.pretrained import Pretrained, encoder_of, load, read_encoder
@@ -97,6 +99,9 @@ class PretrainedEncoder(Encoder):
 
     def read(self, split: Split) -> Stream:
         """Prepare the inputs; a frozen encoder encodes them, too."""
+        known = split.features.get(STREAMS[self.kind])
+        if known is not None:
+            return FeatureRows(known)
         inputs = self.inputs(split)
         if self.recipe["tuning"] != FROZEN:
             return inputs
@@ -113,6 +118,16 @@ class PretrainedEncoder(Encoder):
                 encoded, there = self(stream)
                 values[rows], present[rows] = encoded.float().cpu().numpy(), there.cpu().numpy()
         return FeatureRows(Features(values, present, {}))
+
+    def prepare(self, split: Split) -> Split:
+        """Return the split with what a frozen encoder says of it, so that it is asked once.
+
+        A copy in which something is hidden (`baselines.modalities.hide`) is then not read again.
+        """
+        rows = self.read(split)
+        if not isinstance(rows, FeatureRows):
+            return split
+        return replace(split, features={**split.features, STREAMS[self.kind]: rows.features})
 
     def forward(self, stream: Tensors) -> Encoded:
         """Encode the rows of a batch, or take what a frozen encoder said of them."""

@@ -26,6 +26,12 @@ _SHOWN = {
 }
 _READ = {"ngrams": TEXT, "text-encoder": TEXT, "sound-encoder": AUDIO, "picture-encoder": VIDEO}
 """What streams of each kind read themselves; without the modules of the encoders, which need torch."""
+STREAMS = {
+    "text-encoder": "text encoder",
+    "sound-encoder": "audio encoder",
+    "picture-encoder": "image encoder",
+}
+"""What the streams of pretrained encoders are called: no features have a name with a space."""
 _OF_FEATURES = {"text": TEXT, "audio": AUDIO, "frames": VIDEO, "faces": VIDEO}
 """What features of each modality show."""
 

@@ -44,6 +44,10 @@ class Encoder(nn.Module, ABC):
     def forward(self, stream: Tensors) -> Encoded:
         """Encode the rows of a batch."""
 
+    def prepare(self, split: Split) -> Split:
+        """Return a split with what need not be read twice; most encoders have nothing of the kind."""
+        return split
+
     def pretrained_parameters(self) -> Iterator[nn.Parameter]:
         """Give the parameters that were learnt elsewhere and are tuned, at a rate of their own."""
         return iter(())

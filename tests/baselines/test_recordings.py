@@ -171,6 +171,21 @@ def test_tuned_encoders_of_sound_and_pictures(recorded, cache, small_model, tmp_
     assert not np.allclose(model.scores(gone)["emotion"], together["emotion"])
 
 
+def test_what_a_frozen_encoder_said_is_hidden_without_reading_again(recorded, cache, small_model):  # noqa: F811
+    data = load_training(recorded, cache)
+    settings = {**ONCE, "ngrams": True, "audio_encoder": str(small_model("hubert"))}
+    settings |= {"image_encoder": str(small_model("vit")), "image_tuning": "full"}
+    model, _ = fit("context-fusion", data, 0, settings)
+    split = data.validation
+    prepared = model.encoders.prepare(split)
+    assert list(prepared.features) == ["audio encoder"]
+    unread = dataclasses.replace(prepared, clips=[one.without("audio") for one in prepared.clips])
+    for hidden in ([], ["audio"], ["text", "video"], ["text"]):
+        expected = model.scores(hide(split, hidden))
+        for field, scores in model.scores(hide(unread, hidden)).items():
+            assert np.abs(scores - expected[field]).max() < 1e-6
+
+
 def test_what_cannot_be_tuned_is_said(recorded, cache, small_model):  # noqa: F811
     data = load_training(recorded, cache)
     with pytest.raises(InputError, match="no linear layers"):
