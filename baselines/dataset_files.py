@@ -14,6 +14,7 @@ import pyarrow as pa
 from schemas.errors import InputError, Issue
 
 DEFAULT = "default"
+CUT_OFF = "the download broke off; run this again, it goes on from there"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _SHARD = re.compile(r"-\d{5}-of-(\d{5})\.parquet$")
 
@@ -57,6 +58,8 @@ def _download(name: str, file: str) -> Path | None:
     except HfHubHTTPError as error:
         message = "there is no such folder, and the Hub does not give this dataset"
         raise InputError(Issue(f"{message}: {first_line(error)}", name)) from None
+    except interrupted() as error:
+        raise InputError(Issue(f"{CUT_OFF}: {first_line(error)}", f"{name}, {file}")) from None
 
 
 def configurations(dataset: str | Path, prefix: str) -> list[str]:
@@ -69,11 +72,10 @@ def configurations(dataset: str | Path, prefix: str) -> list[str]:
     if folder:
         return sorted(path.name for path in folder.glob(f"{prefix}*") if any(path.glob("*.parquet")))
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         files = HfApi().list_repo_files(str(dataset), repo_type="dataset")
-    except (HfHubHTTPError, ConnectionError, OSError) as error:
+    except interrupted() as error:
         raise InputError(
             Issue(f"the Hub does not list this dataset: {first_line(error)}", str(dataset))
         ) from None
@@ -111,9 +113,20 @@ def load_rows(dataset: str | Path, configuration: str, split: str, cache_dir: Pa
     except (DatasetGenerationError, pa.ArrowInvalid) as error:
         reason = first_line(error.__cause__ or error)
         raise InputError(Issue(f"the files of this split are damaged: {reason}", where)) from None
-    except (FileNotFoundError, ConnectionError, ValueError) as error:
-        # A ValueError: the split is empty.
+    except interrupted() as error:
+        if folder or isinstance(error, FileNotFoundError):
+            raise InputError(Issue(f"this split cannot be read: {first_line(error)}", where)) from None
+        raise InputError(Issue(f"{CUT_OFF}: {first_line(error)}", where)) from None
+    except ValueError as error:  # the split is empty
         raise InputError(Issue(f"this split cannot be read: {first_line(error)}", where)) from None
+
+
+def interrupted() -> tuple[type[Exception], ...]:
+    """Return what a download raises that was cut off."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # Its first base is of the library that downloads, which is not the same in every version.
+    return OSError, HfHubHTTPError.__bases__[0]
 
 
 def _refuse_incomplete(folder: Path, configuration: str, split: str) -> None:

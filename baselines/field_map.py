@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from baselines.dataset_files import first_line
+from baselines.dataset_files import first_line, interrupted
 from schemas.definition import definition_text, parse_schema
 from schemas.errors import InputError, Issue
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField
@@ -146,7 +146,7 @@ def map_rows(found: FieldMap, split: str, cache_dir: Path | None = None) -> pa.T
     cache = str(cache_dir) if cache_dir else None
     try:
         rows = load_dataset(found.dataset, found.configuration, split=name, cache_dir=cache)
-    except (DatasetGenerationError, FileNotFoundError, ConnectionError, ValueError) as error:
+    except (DatasetGenerationError, ValueError, *interrupted()) as error:
         raise InputError(Issue(f"this split cannot be read: {first_line(error)}", where)) from None
     issues = [
         Issue("the dataset lacks a column", where, value=theirs, choices=list(rows.features))

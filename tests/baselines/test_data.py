@@ -13,6 +13,7 @@ from datasets import load_dataset
 
 import baselines
 from baselines.data import describe, load_training, read_split, to_split
+from baselines.dataset_files import configurations, interrupted, load_rows
 from schemas.errors import InputError
 
 
@@ -171,3 +172,22 @@ def test_an_empty_split_is_refused(tiny, cache, maker):
     maker.write(tiny, "validation", maker.table([]))
     with pytest.raises(InputError, match="split validation: this split cannot be read"):
         load_training(tiny, cache)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("gone"), None])
+def test_a_download_that_broke_off_says_so(monkeypatch, error):
+    """Stand in for a network that fails in the middle of a file: as the system says it, or the library."""
+    cut_off = error or interrupted()[1]("peer closed the connection")
+
+    def broken(*_, **__):
+        raise cut_off
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", broken)
+    with pytest.raises(InputError, match="broke off"):
+        describe("org/name")
+    monkeypatch.setattr("datasets.load_dataset", broken)
+    with pytest.raises(InputError, match="broke off"):
+        load_rows("org/name", "default", "train")
+    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_files", broken)
+    with pytest.raises(InputError, match="does not list"):
+        configurations("org/name", "features-")
