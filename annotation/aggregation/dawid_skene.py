@@ -18,7 +18,7 @@ import numpy as np
 
 from annotation.aggregation.em import SMALLEST, Fit, Maximise, fit
 from annotation.aggregation.estimate import Estimate, nothing
-from annotation.aggregation.shared_confusions import EVEN, Shared, frequencies
+from annotation.aggregation.shared_confusions import EVEN, Shared, frequencies, with_shared
 from annotation.aggregation.votes import VotePatterns, Votes
 from annotation.agreement.patterns import Floats
 
@@ -52,7 +52,7 @@ def dawid_skene(
         return estimate_of(votes, plain)
 
     def maximise(counts: Floats) -> Floats:
-        chance, given = _with_shared(patterns, counts)
+        chance, given = with_shared(patterns, counts)
         table: Floats = np.log(chance / given[patterns.rater])
         return table
 
@@ -73,13 +73,6 @@ def _maximise(patterns: VotePatterns) -> Maximise:
     return maximise
 
 
-def _with_shared(patterns: VotePatterns, counts: Floats) -> tuple[Floats, Floats]:
-    """Expected votes with those that all raters share, cells x true options, and their sums by rater."""
-    shared = Shared.of(patterns, counts)
-    votes: Floats = counts + shared.weight * shared.confusion[patterns.option]
-    return votes, patterns.by_rater(counts) + shared.weight
-
-
 def held_out_posterior(patterns: VotePatterns, posterior: Floats) -> Floats:
     """Judge each item by the votes on all the others.
 
@@ -95,7 +88,7 @@ def held_out_posterior(patterns: VotePatterns, posterior: Floats) -> Floats:
     cell, times = patterns.cells.indices, patterns.cells.data[:, None]
     for _ in range(HELD_OUT_STEPS):
         expected = items * posterior
-        all_votes, all_given = _with_shared(patterns, patterns.by_cell @ expected)
+        all_votes, all_given = with_shared(patterns, patterns.by_cell @ expected)
         own = times * np.repeat(posterior, votes, axis=0)
         given = all_given[patterns.rater][cell]
         given -= own

@@ -21,6 +21,7 @@ from scipy.special import ndtr
 from annotation.aggregation.dawid_skene import ITERATIONS, TOLERANCE
 from annotation.aggregation.em import SMALLEST, fit
 from annotation.aggregation.estimate import Estimate, nothing
+from annotation.aggregation.shared_confusions import with_shared
 from annotation.aggregation.votes import VotePatterns, Votes
 from annotation.agreement.patterns import Floats, Ints
 
@@ -129,9 +130,11 @@ class _Model:
     def maximise(self, counts: Floats) -> Floats:
         counts = np.maximum(counts, SMALLEST)
         rater, option, size = self.patterns.rater, self.patterns.option, len(self.value)
-        # Where a kind of no answer is true, and for kinds of no answer anywhere: shares of the rater's votes.
+        # Where a kind of no answer is true, and for kinds of no answer anywhere: shares of the rater's votes,
+        # drawn towards what raters share, for such items are few.
+        chance, sums = with_shared(self.patterns, counts)
         given = self.patterns.by_rater(counts)[rater]
-        table = np.log(counts / given)
+        table = np.log(chance / sums[rater])
         if size:
             under_value = counts[:, :size].sum(axis=1)
             share = under_value / given[:, :size].sum(axis=1)

@@ -60,6 +60,13 @@ class Shared:
         return cls(confusion, likeliest_weight(counts, confusion[patterns.option], patterns.by_rater(counts)))
 
 
+def with_shared(patterns: VotePatterns, counts: Floats) -> tuple[Floats, Floats]:
+    """Expected votes with those that all raters share, cells x true options, and their sums by rater."""
+    shared = Shared.of(patterns, counts)
+    votes: Floats = counts + shared.weight * shared.confusion[patterns.option]
+    return votes, patterns.by_rater(counts) + shared.weight
+
+
 def frequencies(mass: Floats) -> Floats:
     """P(option) from the expected number of items of each option, `EVEN` of each being known beforehand."""
     items = mass + EVEN

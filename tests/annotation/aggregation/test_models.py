@@ -276,6 +276,28 @@ def test_cannot_tell_is_decided_only_where_somebody_said_so(method: str, items: 
     assert unsaid.sum() > items // 4
 
 
+@pytest.mark.parametrize("untold", [0.0, 0.1])
+@pytest.mark.parametrize("method", list(VOTING))
+def test_one_who_cannot_tell_does_not_outvote_those_who_can(method: str, untold: float) -> None:
+    """Where nothing is hard to tell, free answers of the few such items explained them best."""
+    alone, most = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)  # items, and told to be untold
+    for seed in range(5):
+        random = np.random.default_rng([60, seed])
+        truth = random.choice(4, 60, p=[*np.full(3, (1 - untold) / 3), untold])  # 3: it cannot be told
+        item, rater = np.repeat(np.arange(60), 5), np.tile(np.arange(5), 60)
+        skill = np.where(truth[item] < 3, np.linspace(0.5, 0.95, 5)[rater], 0.9)
+        option = np.where(random.random(300) < skill, truth[item], random.integers(0, 3, 300))
+        option[random.random(300) < 0.03] = 3
+        votes = Votes(item, rater, option, 60, 5, 4, 3)
+        chosen, said = VOTING[method](votes).choice == 3, votes.counts[:, 3]
+        alone += (said == 1).sum(), chosen[said == 1].sum()
+        most += (said >= 4).sum(), chosen[said >= 4].sum()
+    assert alone[0] > 20
+    assert alone[1] == 0
+    assert most[0] == most[1]
+    assert (most[0] > 0) == (untold > 0)
+
+
 def surprise(estimate: Estimate, truth: np.ndarray) -> float:
     """Mean negative log-probability of the truth, a proper score of calibration and sharpness."""
     told = estimate.probability[np.arange(len(truth)), truth]
