@@ -27,6 +27,8 @@ from annotation.raters_page import raters_page
 from annotation.ratings import project_ratings, require_ratings, simulated_raters
 from annotation.roster import write_private
 from schemas import project as folder
+from schemas.errors import InputError, Issue
+from schemas.fields import LANGUAGES
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
 
@@ -186,8 +188,12 @@ def write_report(project: Project, language: str = "en") -> RaterReport:
         language: Language of the page, ``en`` or ``zh``.
 
     Raises:
-        InputError: There are no ratings, or another command is writing.
+        InputError: There are no ratings, the language is another one, or another command is writing.
     """
+    if language not in LANGUAGES:
+        raise InputError(
+            Issue("the page is written in one of two languages", value=language, choices=LANGUAGES)
+        )
     report = project_raters(project)
     text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     project.path("private").mkdir(mode=0o700, exist_ok=True)

@@ -11,7 +11,6 @@ from annotation.rater_report import WORDS, Look, RaterMeasures, RaterReport, Why
 from schemas.fields import Field, MultilabelField, Text
 from schemas.label_schema import LabelSchema
 
-LANGUAGES = ("en", "zh")
 DIALOGUES_SHOWN = 5
 MANY = 30
 """More raters than these are not all shown one by one."""

@@ -23,6 +23,7 @@ from annotation.raters_page import raters_page
 from corpus.sample.packaged import create_sample
 from corpus.sample.raters import RATERS, simulate
 from schemas import load_schema
+from schemas.errors import InputError
 from schemas.records import answer_columns
 
 SCHEMA = load_schema("affect")
@@ -300,3 +301,10 @@ def test_the_report_of_a_project(tmp_path: Path, language: str) -> None:
     before = project.path("private/raters.html").read_bytes()
     write_report(project, language)
     assert project.path("private/raters.html").read_bytes() == before
+
+
+def test_a_page_in_another_language_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    project, _ = create_sample(tmp_path / "p")
+    with pytest.raises(InputError, match=r"two languages.*'fr'.*en, zh"):
+        write_report(project, "fr")
+    assert not project.path("private/raters.json").exists()
