@@ -56,7 +56,7 @@ def decide_project(
     """
     if method not in METHODS:
         raise InputError(Issue("unknown method", value=method, choices=list(METHODS)))
-    target, account = f"labels/{method}.parquet", _account(method)
+    target, account, estimates = f"labels/{method}.parquet", _account(method), _estimates(method)
     inputs = [folder.SCHEMA, folder.UTTERANCES, *require_ratings(project)]
     parameters = {
         "method": method,
@@ -64,7 +64,7 @@ def decide_project(
         "fields": {field.name: METHODS[method].of(field) for field in project.schema},
     }
     provenance = project.provenance(COMMAND, VERSION, inputs, parameters)
-    if project.is_current(target, provenance) and project.has(account):
+    if project.is_current(target, provenance) and project.has(estimates) and _has_account(project, method):
         return None
     ratings = project_ratings(project)
     ruling = pc.equal(ratings.column("origin"), ADJUDICATION)
@@ -81,7 +81,7 @@ def decide_project(
         write_table(staging / target, labels, records.labels_schema(project.schema), provenance)
         (staging / account).parent.mkdir(parents=True, exist_ok=True)
         (staging / account).write_text(_json(decided.to_dict()), "utf-8")
-        write_private(staging / f"private/estimates-{method}.json", _json(decided.estimates()))
+        write_private(staging / estimates, _json(decided.estimates()))
     return Decided(labels, method, min_agreement, decided.fields)
 
 
@@ -95,12 +95,24 @@ def notes_of(project: Project, method: str) -> list[str]:
     ]
 
 
+def _has_account(project: Project, method: str) -> bool:
+    try:
+        notes_of(project, method)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return False  # it is gone, or somebody has written something else there
+    return True
+
+
 def _json(content: dict[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def _account(method: str) -> str:
     return f"reports/labels-{method}.json"
+
+
+def _estimates(method: str) -> str:
+    return f"private/estimates-{method}.json"
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from annotation.aggregation import aggregate, aggregate_project, spread
+from annotation.aggregation import aggregate, aggregate_project, notes_of, spread
 from corpus.sample.packaged import create_sample
 from schemas import load_schema
 from schemas.errors import InputError
@@ -166,6 +167,20 @@ def test_a_project_gets_a_row_for_every_utterance_and_is_then_up_to_date(tmp_pat
     utterances = read_table(project.path("utterances.parquet"))
     assert labels.column("utterance_id").equals(utterances.column("utterance_id"))
     assert aggregate_project(project) is None
+
+
+def test_what_is_gone_or_damaged_beside_labels_is_made_again(tmp_path: Path) -> None:
+    project, _ = create_sample(tmp_path / "p")
+    aggregate_project(project)
+    notes = notes_of(project, "majority")
+    for file in ("reports/labels-majority.json", "private/estimates-majority.json"):
+        project.path(file).unlink()
+        assert aggregate_project(project) is not None
+        assert project.has(file)
+    for text in ("{", "{}", "[]", '{"fields": []}', '{"fields": {"humor": {"notes": [{}]}}}'):
+        project.path("reports/labels-majority.json").write_text(text, "utf-8")
+        assert aggregate_project(project) is not None, text
+        assert notes_of(project, "majority") == notes
 
 
 def test_context_only_utterances_say_so() -> None:
