@@ -81,13 +81,14 @@ _SHARES = ("average", "smoothing", "dropout", "modality_dropout", "term_dropout"
 
 
 def split_settings(
-    settings: Mapping[str, Any], of_model: Mapping[str, Any]
+    settings: Mapping[str, Any], of_model: Mapping[str, Any], choices: Mapping[str, Sequence[str]]
 ) -> tuple[TrainingSettings, dict[str, Any]]:
     """Tell settings of training from those of a model, and check them.
 
     Args:
         settings: Values by name; texts are read as the type of the default.
         of_model: Default values of the settings of the model.
+        choices: Valid values of those that are words.
 
     Returns:
         The settings of training, and those of the model that were given.
@@ -108,17 +109,17 @@ def split_settings(
         except ValueError:
             kind = type(known[name]).__name__
             issues.append(Issue(f"this setting is a {kind}", column=name, value=value))
-    issues += _faults(found)
+    issues += _faults(found, {**_CHOICES, **choices})
     if issues:
         raise InputError(issues)
     training = {name: value for name, value in found.items() if name in defaults}
     return TrainingSettings(**training), {name: found[name] for name in found if name in of_model}
 
 
-def _faults(found: Mapping[str, Any]) -> Iterable[Issue]:
+def _faults(found: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> Iterable[Issue]:
     for name, value in found.items():
-        if name in _CHOICES and value not in _CHOICES[name]:
-            yield Issue("there is no such choice", column=name, value=value, choices=_CHOICES[name])
+        if name in choices and value not in choices[name]:
+            yield Issue("there is no such choice", column=name, value=value, choices=choices[name])
         elif isinstance(value, float) and not math.isfinite(value):
             yield Issue("this setting is a finite number", column=name, value=value)
         elif name in _SHARES and not 0 <= value < 1:

@@ -132,24 +132,21 @@ class NeuralConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers make
         }
 
     def refuse_faults(self) -> None:
-        """Refuse settings that do not exist.
+        """Refuse settings that do not go together.
 
         Raises:
-            InputError: With all faults at once.
+            InputError: The width cannot be divided among the heads of attention.
         """
-        tunings = dict.fromkeys(("encoder_tuning", "audio_tuning", "image_tuning"), TUNINGS)
-        choices = {"context": CONTEXTS, "ordinal": ORDINAL_FORMS, **tunings, **self.choices()}
-        issues = [
-            Issue("there is no such choice", column=name, value=getattr(self, name), choices=valid)
-            for name, valid in choices.items()
-            if getattr(self, name) not in valid
-        ]
         heads = getattr(self, "attention_heads", 1)
         if self.width % heads:
             message = f"the width, {self.width}, is divided among the heads"
-            issues.append(Issue(message, column="attention_heads", value=heads))
-        if issues:
-            raise InputError(issues)
+            raise InputError(Issue(message, column="attention_heads", value=heads))
+
+    @classmethod
+    def all_choices(cls) -> dict[str, tuple[str, ...]]:
+        """Return the valid values of the settings that are words, of every model and of this one."""
+        tunings = dict.fromkeys(("encoder_tuning", "audio_tuning", "image_tuning"), TUNINGS)
+        return {"context": CONTEXTS, "ordinal": ORDINAL_FORMS, **tunings, **cls.choices()}
 
     @classmethod
     def choices(cls) -> dict[str, tuple[str, ...]]:
@@ -366,7 +363,9 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         Raises:
             InputError: A setting is not valid.
         """
-        training, of_model = split_settings(settings, cls.config_class.settings())
+        training, of_model = split_settings(
+            settings, cls.config_class.settings(), cls.config_class.all_choices()
+        )
         config = cls.config_class(
             schema=schema,
             fields=list(fields),
@@ -386,8 +385,9 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         weights = {name: one for name, one in self.state_dict().items() if not name.startswith(OF_TRAINING)}
         # Under the names that the modules have: checkpoints are read back without any translation.
         super().save_pretrained(folder, **{"state_dict": weights, "save_original_format": False, **more})
-        # safetensors closes its file to everybody but its owner.
-        (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)
+        if (folder / CONFIG).exists():  # of several processes the first alone writes it
+            # safetensors closes its file to everybody but its owner.
+            (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)
         (folder / "README.md").write_text(model_card(self.name, self.config, self.fields), "utf-8")
 
     def push_to_hub(self, repo_id: str, **more: Any) -> str:  # noqa: ANN401 - passed on

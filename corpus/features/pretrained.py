@@ -108,6 +108,10 @@ def _download(name: str, revision: str | None) -> Path:
     except HfHubHTTPError as error:
         reason = str(error).splitlines()[0]
         raise InputError(Issue(f"the Hub does not give this model: {reason}", name)) from None
+    # The base of the Hub's error is of the library that downloads, which is not the same in every version.
+    except (OSError, HfHubHTTPError.__bases__[0]) as error:
+        message = f"the download of this model broke off; run this again, it goes on from there: {error}"
+        raise InputError(Issue(message, name)) from None
 
 
 @contextmanager
