@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from annotation.label_studio_cli import add_to
-from schemas.command_line import UP_TO_DATE, JsonOption, ProjectOption, application, console, print_json
+from schemas.command_line import (
+    UP_TO_DATE,
+    JsonOption,
+    ProjectOption,
+    application,
+    console,
+    print_json,
+    print_wrote,
+)
 
 app = application("Annotate in Label Studio, measure agreement, decide labels.")
 add_to(app)
@@ -99,7 +108,7 @@ def agreement(
     if not answer.changed:
         console.print(UP_TO_DATE)
     for path in answer.written:
-        console.print(f"[green]wrote[/] {path}", highlight=False, soft_wrap=True)
+        print_wrote(path)
 
 
 @app.command()
@@ -159,9 +168,11 @@ def raters(
         return
     for table in report.tables():
         console.print(table)
+    for line in report.lines():
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     if any(one.simulated for one in report.raters):
         console.print("SIMULATED RATERS: these are not people.", style="bold yellow")
-    console.print(f"[green]wrote[/] {project / HTML_FILE}", highlight=False, soft_wrap=True)
+    print_wrote(project / HTML_FILE)
 
 
 @app.command()
@@ -187,12 +198,16 @@ def timesheet(
         for one in months:
             numbers = (f"{one.items:,}", f"{one.skipped:,}", f"{one.sittings:,}")
             table.add_row(
-                one.rater, one.period, *numbers, f"{one.active_minutes:,.1f}", f"{one.idle_minutes:,.1f}"
+                escape(one.rater),
+                one.period,
+                *numbers,
+                f"{one.active_minutes:,.1f}",
+                f"{one.idle_minutes:,.1f}",
             )
         console.print(table)
     else:
         console.print(f"No rating{f' in {month}' if month else ''} says both who made it and when.")
-    console.print(f"[green]wrote[/] {project / name}", highlight=False, soft_wrap=True)
+    print_wrote(project / name)
 
 
 @app.command()
@@ -209,7 +224,7 @@ def guidelines(
     if as_json:
         print_json({"guidelines": str(path)})
         return
-    console.print(f"[green]wrote[/] {path}", highlight=False, soft_wrap=True)
+    print_wrote(path)
 
 
 def _decided(project: Any, method: str) -> dict[str, dict[str, int]]:  # noqa: ANN401 - import stays lazy

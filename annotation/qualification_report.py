@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from annotation.answer_key import read_answer_key
@@ -130,8 +131,8 @@ class Qualification:
             verdict = "yes" if one.passed else "override" if one.rater in let_in else "no"
             asked = sorted(self.types, key=lambda name: name not in one.threshold)
             table.add_row(
-                one.rater,
-                one.round,
+                escape(one.rater),
+                escape(one.round),
                 str(one.number),
                 f"{one.done}/{one.items}",
                 "\n".join(_cell(one, name) for name in asked if name in one.scores and one.complete),

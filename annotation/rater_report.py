@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
-from annotation.rater_measures import FEWEST, FieldMeasures, Interval
+from annotation.rater_measures import FEWEST, NOBODY_ELSE, FieldMeasures, Interval
 
 SIDE_BY_SIDE = 6
 """Most raters who stand side by side on a terminal; of more there is a summary."""
@@ -146,19 +147,33 @@ class RaterReport:
     def tables(self, most: int = LOOKS) -> list[Table]:
         """Return tables for a terminal: the raters side by side, or, of many, a summary and where to look.
 
+        None where nothing could be compared: `lines` says so.
+
         Args:
             most: The most looks that are listed; the page and the JSON hold the rest.
         """
+        if not self._is_compared():
+            return []
         if len(self.raters) <= SIDE_BY_SIDE:
             return [self._side_by_side()]
         return [self._summary(), *([self._listed(most)] if self.looks() else [])]
 
+    def lines(self) -> Iterator[str]:
+        """Say what no table shows."""
+        if not self._is_compared():
+            yield f"nothing to compare: {NOBODY_ELSE}"
+        if self.unknown:
+            yield f"{self.unknown:,} ratings have no rater; they count among the others only"
+
+    def _is_compared(self) -> bool:
+        return any(found.compared for one in self.raters for found in one.fields.values())
+
     def _side_by_side(self) -> Table:
         """A row a field and a column a rater."""
-        table = Table(title=f"Raters of {self.title}: agreement with the others", caption=MARKS)
+        table = Table(title=escape(f"Raters of {self.title}: agreement with the others"), caption=MARKS)
         table.add_column("field", overflow="fold")
         for one in self.raters:
-            table.add_column(one.rater, justify="right", overflow="fold")
+            table.add_column(escape(one.rater), justify="right", overflow="fold")
         for name in self.options:
             middle = self.median(name)
             table.add_row(name, *(_cell(one.fields[name], middle) for one in self.raters))
@@ -167,7 +182,7 @@ class RaterReport:
     def _summary(self) -> Table:
         """A row a field: how the agreement of all raters is spread, and how many have which mark."""
         title = f"{len(self.raters):,} raters of {self.title}: agreement with the others"
-        table = Table(title=title, caption=MARKS)
+        table = Table(title=escape(title), caption=MARKS)
         table.add_column("field", overflow="fold")
         for head in ("raters compared", "lower quartile", "median", "upper quartile", *Why):
             table.add_column(head, justify="right")
@@ -193,7 +208,8 @@ class RaterReport:
         for look in looks[:most]:
             found = look.measures
             what = "; ".join(WORDS[why] for why in look.why)
-            table.add_row(look.rater, look.field, f"{found.compared:,}", _interval(found.accuracy), what)
+            agreement = _interval(found.accuracy)
+            table.add_row(escape(look.rater), look.field, f"{found.compared:,}", agreement, what)
         return table
 
 

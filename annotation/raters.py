@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from annotation.aggregation.answers import UNKNOWN_RATER, Answers, Rows, read_answers
+from annotation.aggregation.answers import Answers, Rows, read_answers
 from annotation.aggregation.project import ADJUDICATION, faults_by_file
 from annotation.aggregation.ratings_table import ratings_table
 from annotation.agreement.patterns import Ints
@@ -65,7 +65,7 @@ def measure_raters(
     time[rows.order] = np.arange(len(rows.order))
     cluster = _clusters(ratings, rows.item)
     language = _objects(ratings, "language")
-    known = [place for place, name in enumerate(rows.raters) if name != UNKNOWN_RATER]
+    known = range(len(rows.raters) - (not rows.known.all()))  # those without a name stand last
     fields: dict[int, dict[str, FieldMeasures]] = {place: {} for place in known}
     compared: list[tuple[Answers, Comparison]] = []
     options = {}

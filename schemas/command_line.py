@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 ProjectOption = Annotated[Path, typer.Option("--project", help="The project folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -35,6 +36,11 @@ console = _Console()
 def application(about: str) -> typer.Typer:
     """Return a command without subcommands yet; faults are shown by ``affect_corpus``, not as tracebacks."""
     return typer.Typer(help=about, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+def print_wrote(path: Path | str) -> None:
+    """Name a file that was written."""
+    console.print(f"[green]wrote[/] {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
 def print_json(content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold

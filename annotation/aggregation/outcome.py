@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from annotation.aggregation.answers import UNKNOWN_RATER, Answers
+from annotation.aggregation.answers import Answers
 from annotation.aggregation.votes import Votes
 from annotation.agreement.patterns import Floats
 from annotation.agreement.results import number
@@ -158,7 +158,7 @@ def notes_on(answers: Answers, asked: str, used: str, converged: bool) -> tuple[
             Note(NoteKind.UNKNOWN_RATERS, "unknown raters are treated as one who rates an item several times")
         )
     who = np.unique(answers.rater[told])
-    if len(who) == 1 and answers.raters[who[0]] != UNKNOWN_RATER:
+    if len(who) == 1 and answers.known:
         name = answers.raters[who[0]]
         notes.append(Note(NoteKind.ONE_RATER, "all answers are one rater's, and were taken over", (name,)))
     else:

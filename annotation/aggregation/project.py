@@ -86,13 +86,14 @@ def decide_project(
 
 
 def notes_of(project: Project, method: str) -> list[str]:
-    """Return what is to be known about decided labels, a line a field and note, from their account."""
+    """Return what is to be known about decided labels, a line a note with its fields, from their account."""
     account = json.loads(project.path(_account(method)).read_text("utf-8"))
-    return [
-        f"{field}: {Note(NoteKind(note['kind']), note['message'], tuple(note['about']))}"
-        for field, one in account["fields"].items()
-        for note in one["notes"]
-    ]
+    fields: dict[Note, list[str]] = {}
+    for field, one in account["fields"].items():
+        for found in one["notes"]:
+            note = Note(NoteKind(found["kind"]), found["message"], tuple(found["about"]))
+            fields.setdefault(note, []).append(field)
+    return [f"{', '.join(names)}: {note}" for note, names in fields.items()]
 
 
 def _has_account(project: Project, method: str) -> bool:

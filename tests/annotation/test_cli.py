@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -201,7 +202,14 @@ def test_other_methods_and_a_threshold(sample):
     )
     assert decided["labels"] == "labels/dawid_skene.parquet"
     assert decided["fields"]["sarcasm"]["undecided"] > 0
-    assert any(note.startswith("valence: ") for note in decided["notes"])
+    used = "dawid_skene does not decide interval fields: gaussian_raters was used"
+    assert f"valence, arousal, dominance: {used}" in decided["notes"]
+
+
+def test_folders_may_have_any_name(sample, tmp_path):
+    odd = tmp_path / "a[/b]"
+    shutil.copytree(sample.root, odd)
+    assert f"wrote {odd}/private/raters.html" in run("raters", "--project", odd)
 
 
 def test_raters_timesheet_and_guidelines(sample):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rich.console import Console
 
 from annotation.aggregation.answers import Rows, read_answers
 from annotation.agreement.consensus import majority
-from annotation.rater_measures import _evidence_of_dependence, compare
+from annotation.rater_measures import NOBODY_ELSE, _evidence_of_dependence, compare
 from annotation.rater_report import Why
 from annotation.raters import measure_raters, write_report
 from annotation.raters_page import raters_page
@@ -214,9 +215,26 @@ def test_bad_input_gives_reasons() -> None:
     empty = measure_raters(table([]), SCHEMA)
     for report in (alone, unknown, empty):
         json.dumps(report.to_dict(), allow_nan=False)
-        (shown,) = report.tables()
-        assert shown.row_count == len(tuple(SCHEMA))
-        assert len(shown.columns) == 1 + len(report.raters)
+        assert report.tables() == []
+        lines = list(report.lines())
+        assert lines[0] == f"nothing to compare: {NOBODY_ELSE}"
+        assert lines[1:] == ["3 ratings have no rater; they count among the others only"] * (
+            report is unknown
+        )
+
+
+@pytest.mark.parametrize("rater", ["unknown", "[/red]", "[x]"])
+def test_raters_are_shown_whatever_they_are_called(rater: str) -> None:
+    rows = [*panel(humor=[["none", "none", "humorous"]] * 6), {"utterance_id": "u0", "humor": "none"}]
+    rows = [row | {"rater": rater} if row.get("rater") == "b" else row for row in rows]
+    report = measure_raters(table(rows), SCHEMA, title="[/b]")
+    assert [one.rater for one in report.raters] == sorted(["a", rater, "c"])
+    assert report.unknown == 1
+    assert rater in on_terminal(report)
+    crowded = measure_raters(table(rows), SCHEMA)
+    crowded = replace(crowded, raters=crowded.raters * 3, title="[/b]")
+    assert rater in raters_page(crowded, SCHEMA)
+    assert "raters of [/b]" in on_terminal(crowded)
 
 
 def on_terminal(report: Any, width: int = 80) -> str:
