@@ -97,6 +97,7 @@ class RaterReport:
         title: Name of the project.
         raters: The raters by name.
         unknown: Ratings without a rater, which are in no comparison of a rater but count as others.
+        timed: Whether all ratings say when they were given; otherwise drift follows the order of the table.
         options: Rows and columns of the confusions, by field.
         made_from: What it was made from.
     """
@@ -104,6 +105,7 @@ class RaterReport:
     title: str
     raters: tuple[RaterMeasures, ...]
     unknown: int
+    timed: bool
     options: Mapping[str, tuple[str, ...]]
     made_from: Mapping[str, Any]
 
@@ -116,6 +118,7 @@ class RaterReport:
                 for one in self.raters
             },
             "ratings_without_rater": self.unknown,
+            "timed": self.timed,
             "look_at": [
                 {"rater": look.rater, "field": look.field, "why": [why.name.casefold() for why in look.why]}
                 for look in self.looks()
@@ -164,6 +167,9 @@ class RaterReport:
             yield f"nothing to compare: {NOBODY_ELSE}"
         if self.unknown:
             yield f"{self.unknown:,} ratings have no rater; they count among the others only"
+
+        if not self.timed and self._is_compared():
+            yield f"not all ratings say when they were given: {Why.DRIFTS} follows the order of the tables"
 
     def _is_compared(self) -> bool:
         return any(found.compared for one in self.raters for found in one.fields.values())

@@ -32,7 +32,7 @@ from schemas.fields import LANGUAGES
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
 
-VERSION = 2
+VERSION = 3
 COMMAND = "annotation raters"
 JSON_FILE = "private/raters.json"
 HTML_FILE = "private/raters.html"
@@ -91,7 +91,13 @@ def measure_raters(
         for place in known
     )
     unknown = int((~rows.known[rows.order]).sum())
-    return RaterReport(title, raters, unknown, options, dict(made_from or {}))
+    return RaterReport(title, raters, unknown, _are_timed(ratings, rows), options, dict(made_from or {}))
+
+
+def _are_timed(table: pa.Table, rows: Rows) -> bool:
+    """Whether every submitted rating says when it was given."""
+    times = [table.column(name) for name in ("updated", "created") if name in table.column_names]
+    return bool(times) and pc.coalesce(*times).take(pa.array(rows.order)).null_count == 0
 
 
 def _submitted(rows: Rows, rater: int) -> Ints:

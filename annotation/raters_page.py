@@ -72,6 +72,10 @@ _WORDS: Mapping[str, Text] = {
         "标注者后三分之一回答与前三分之一回答的一致程度之差。"
         "区间完全低于 0 可能是疲劳，也可能是话语更难；可考虑休息。",
     ),
+    "untimed": Text(
+        "Not all ratings say when they were given: first and last are those of the tables.",
+        "并非所有标注都有时间：先后按表中顺序。",
+    ),
     "answers": Text("answers", "回答"),
     "compared": Text("compared", "可比较"),
     "cannot_tell": Text("cannot tell", "无法判断"),
@@ -144,7 +148,8 @@ def raters_page(report: RaterReport, schema: LabelSchema, language: str = "en") 
     spreads = _spreads(report, schema, language, say) if many else ()
     accuracies = _forests(raters, schema, language, "accuracy")
     sheet.section(say("accuracy"), say("accuracy_why"), *spreads, *accuracies)
-    sheet.section(say("drift"), say("drift_why"), *_forests(raters, schema, language, "drift"))
+    order = () if report.timed else (page.paragraph(say("untimed"), class_="muted"),)
+    sheet.section(say("drift"), say("drift_why"), *order, *_forests(raters, schema, language, "drift"))
     for one in raters:
         sheet.section(one.rater, *_rater(one, report, schema, language, say))
     return sheet.html()

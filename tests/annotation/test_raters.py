@@ -218,9 +218,27 @@ def test_bad_input_gives_reasons() -> None:
         assert report.tables() == []
         lines = list(report.lines())
         assert lines[0] == f"nothing to compare: {NOBODY_ELSE}"
+        assert not any("order of the tables" in line for line in lines)
         assert lines[1:] == ["3 ratings have no rater; they count among the others only"] * (
             report is unknown
         )
+
+
+def test_whether_later_is_known_is_said() -> None:
+    rows = table(panel(humor=[["none", "none", "humorous"]] * 6))
+    moments = pa.array(range(rows.num_rows), pa.timestamp("ms", tz="UTC"))
+    some = pa.array([None, *range(1, rows.num_rows)], pa.timestamp("ms", tz="UTC"))
+    for ratings, timed in (
+        (rows, False),
+        (rows.append_column("created", moments), True),
+        (rows.append_column("created", some), False),
+        (rows.append_column("created", some).append_column("updated", moments), True),
+    ):
+        report = measure_raters(ratings, SCHEMA)
+        assert report.to_dict()["timed"] is timed
+        assert any("order of the tables" in line for line in report.lines()) is not timed
+        for language, words in (("en", "Not all ratings say when"), ("zh", "先后按表中顺序")):
+            assert (words in raters_page(report, SCHEMA, language)) is not timed
 
 
 @pytest.mark.parametrize("rater", ["unknown", "[/red]", "[x]"])
