@@ -23,6 +23,8 @@ class Line:
         speaker: Who says it, if the file tells.
         written: Start and end on the clock of the transcript, once ``start`` and ``end`` are on that of the
             recording.
+        whole: It is all that is said in its recording, from the beginning to the end: no times are known, and
+            ``start`` is 0.
     """
 
     row: int
@@ -32,6 +34,7 @@ class Line:
     original: str
     speaker: str | None = None
     written: tuple[float, float] | None = None
+    whole: bool = False
 
     @property
     def until(self) -> float:

@@ -1,6 +1,7 @@
 """Any table whose rows are lines of recordings: JSONL, CSV or Parquet with a column for each of `TARGETS`.
 
-``media`` names the recording (a path beside the table), ``scene`` the dialogue, where the table knows it.
+``media`` names the recording (a path beside the table), ``scene`` the dialogue, where the table knows it. A
+row with a recording and without times is the whole recording.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from corpus.importers.reading import SourceTable, read_source
 from schemas.errors import InputError, Issue
 
 TARGETS = ("text", "start", "end", "media", "speaker", "scene")
-REQUIRED = ("text", "start")
+REQUIRED = ("text",)
+PLACES = ("start", "media")
+"""A row needs one of them: without times it is the whole of the recording that it names."""
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 _NO_TIME = "not a time, such as 01:02:03.5, 02:03.5 or 123.5 (seconds)"
+_NO_START = "it has an end and no start"
+_NOT_ALONE = "it has no times, and its recording has other rows: it is not all of it"
+_NOWHERE = "it has neither times nor a recording that it could be the whole of"
 
 
 def parse_map(entries: Sequence[str]) -> dict[str, str]:
@@ -60,6 +66,11 @@ def read(path: Path, columns: Mapping[str, str]) -> list[Transcript]:
         for one in REQUIRED
         if one not in mapping
     ]
+    if not set(PLACES) & set(mapping):
+        message = (
+            "no column says where rows are: map --map start=COLUMN, or --map media=COLUMN if each is a whole"
+        )
+        issues.append(Issue(f"{message} recording", str(path), choices=names))
     if issues:
         raise InputError(issues)
     transcripts: dict[str, Transcript] = {}
@@ -80,30 +91,50 @@ def read(path: Path, columns: Mapping[str, str]) -> list[Transcript]:
             marks[found["scene"]] = Scene(
                 min(mark.start, line.start), max(mark.end or 0, line.until), mark.name
             )
+    for transcript in transcripts.values():
+        _keep_whole(transcript)
     for media, marks in scenes.items():
         transcripts[media].scenes = list(marks.values())
     first = next(iter(transcripts.values()), Transcript(path))
     _add_broken(first, table)
     first.notes.append(table.about)
+    whole = sum(line.whole for one in transcripts.values() for line in one.lines)
+    if whole:
+        first.notes.append(f"{path.name}: {whole:,} row(s) without times, each the whole of its recording")
     return list(transcripts.values()) or [first]
 
 
 def _line(row: int, cells: Mapping[str, str], transcript: Transcript) -> Line | None:
     original = ", ".join(f"{target}={cell}" for target, cell in cells.items())
+    given = {one: cells.get(one, "").casefold() not in NOTHING for one in ("start", "end")}
+    fault = None
+    if not given["start"]:
+        fault = _NO_START if given["end"] else None if cells.get("media") else _NOWHERE
     try:
-        start = seconds(cells["start"])
+        start = seconds(cells["start"]) if given["start"] else 0.0
     except ValueError:
-        transcript.faults.append(Fault(row, _NO_TIME, original))
+        fault = _NO_TIME
+    if fault:
+        transcript.faults.append(Fault(row, fault, original))
         return None
     end = None
-    if cells.get("end", "").casefold() not in NOTHING:
+    if given["end"]:
         try:
             end = seconds(cells["end"])
         except ValueError:
             transcript.faults.append(Fault(row, _NO_TIME, cells["end"], "end"))
-    line = Line(row, start, end, cells["text"], cells["text"], cells.get("speaker") or None)
+    speaker = cells.get("speaker") or None
+    line = Line(row, start, end, cells["text"], cells["text"], speaker, whole=not given["start"])
     transcript.lines.append(line)
     return line
+
+
+def _keep_whole(transcript: Transcript) -> None:
+    """Set apart the lines that would be the whole recording, where it has others."""
+    if len(transcript.lines) > 1:
+        apart = [line for line in transcript.lines if line.whole]
+        transcript.faults += [Fault(line.row, _NOT_ALONE, line.original) for line in apart]
+        transcript.lines = [line for line in transcript.lines if not line.whole]
 
 
 def _add_broken(transcript: Transcript, table: SourceTable) -> None:

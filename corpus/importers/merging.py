@@ -53,6 +53,11 @@ class Utterance:
         return self.lines[0].start
 
     @property
+    def whole(self) -> bool:
+        """Whether it is its whole recording."""
+        return self.lines[0].whole
+
+    @property
     def end(self) -> float | None:
         """Where it ends, in seconds; None where no line says."""
         ends = [line.end for line in self.lines if line.end is not None]

@@ -42,6 +42,8 @@ BEFORE = "ends before the beginning of the recording"
 OVER_THE_BEGINNING = "begins before the recording; cut there"
 SLACK = 0.5
 """Seconds that a line may last beyond the end that a recording says it has."""
+NAMED = 5
+"""Recordings that a note names."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,13 @@ class Read:
         recorded: Its recordings.
         faults: What could not be taken, by file name; those of rows that belong to no transcript too.
         notes: What people should know.
+        lacking: Recordings that a transcript names and that are not here, by its file name.
     """
 
     recorded: list[Recorded] = field(default_factory=list)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lacking: dict[str, list[str]] = field(default_factory=dict)
 
 
 def read(format_name: str, material: Material, rules: Rules, columns: Mapping[str, str]) -> Read:
@@ -155,9 +159,10 @@ def read(format_name: str, material: Material, rules: Rules, columns: Mapping[st
     ):
         found.recorded.append(_recorded(transcript, material, turns, rules, found))
     _refuse_doubles(found.recorded)
+    found.notes += [_lacking(file, names) for file, names in found.lacking.items()]
     unused = [file.name for file in material.recordings if file not in {one.media for one in found.recorded}]
     if unused:
-        found.notes.append(f"recordings without a transcript: {', '.join(unused)}")
+        found.notes.append(f"recordings without a transcript: {_some(unused)}")
     return found
 
 
@@ -255,9 +260,8 @@ def _null_unusable_ends(transcript: Transcript) -> None:
 def _length(one: Recorded, found: Read) -> float | None:
     """Return how long the recording is; one that cannot be opened is set apart, its transcript stays."""
     if one.media is None:
-        named = one.transcript.media
-        lacking = f"the recording {named} is not here" if named else "no recording of this name is here"
-        found.notes.append(f"{one.transcript.path.name}: {lacking}")
+        named = [one.transcript.media] if one.transcript.media else []
+        found.lacking.setdefault(one.transcript.path.name, []).extend(named)
         return None
     try:
         return recordings.duration(one.media)
@@ -265,6 +269,20 @@ def _length(one: Recorded, found: Read) -> float | None:
         found.faults.append((one.media.name, Fault(0, error.issues[0].message, "")))
         one.media = None
         return None
+
+
+def _lacking(file: str, names: Sequence[str]) -> str:
+    """Say which recordings of a transcript are not here; a manifest can name thousands."""
+    if not names:
+        return f"{file}: no recording of this name is here"
+    if len(names) == 1:
+        return f"{file}: the recording {names[0]} is not here"
+    return f"{file}: {len(names):,} recordings are not here: {_some(names)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _align(one: Recorded, rules: Rules, found: Read) -> None:
@@ -281,7 +299,9 @@ def _align(one: Recorded, rules: Rules, found: Read) -> None:
             found.notes.append(f"{transcript.path.name}: times as they stand: {reason} ({one.media.name})")
     at = one.fit.at if one.fit else float
     transcript.lines = [
-        replace(
+        line
+        if line.whole
+        else replace(
             line,
             start=at(line.start),
             end=None if line.end is None else at(line.end),

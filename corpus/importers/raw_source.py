@@ -31,9 +31,10 @@ def standing(project: Project, source: str) -> list[Stretch]:
     columns = ["utterance_id", "dialogue_id", "text", "start", "end"]
     found = []
     for row in read_table(project.path(folder.UTTERANCES), columns).to_pylist():
-        if row["dialogue_id"] in own and row["start"] is not None:
-            end = row["start"] if row["end"] is None else row["end"]
-            found.append(Stretch(row["start"], end, row["text"], row["utterance_id"], row["dialogue_id"]))
+        if row["dialogue_id"] in own:
+            start = row["start"] or 0.0  # null: the whole recording
+            end = start if row["end"] is None else row["end"]
+            found.append(Stretch(start, end, row["text"], row["utterance_id"], row["dialogue_id"]))
     return found
 
 
@@ -111,7 +112,7 @@ def _rows(
                 "speaker": utterance.speaker and write(normalise(utterance.speaker)),
                 "text": write(utterance.text),
                 "text_original": utterance.original,
-                "start": f"{utterance.start:.3f}",
+                "start": None if utterance.whole else f"{utterance.start:.3f}",
                 "end": None if utterance.end is None else f"{utterance.end:.3f}",
                 "language": one.language,
                 "media": f"{FOLDER}/{one.media.name}" if one.media else None,

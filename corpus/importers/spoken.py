@@ -68,7 +68,10 @@ def joined(texts: Iterable[str]) -> str:
 
 def _parts(line: Line, names: bool) -> Iterator[Line]:
     """Give what each speaker of a line says, without what is not said."""
-    texts = [part for text in two_speakers(line.text) for part in _by_name(text, names and not line.speaker)]
+    texts = [line.text]
+    if not line.whole:  # one who speaks has the recording
+        names_stand_here = names and not line.speaker
+        texts = [part for text in two_speakers(line.text) for part in _by_name(text, names_stand_here)]
     end = line.until
     for text, (start, until) in zip(texts, shared_out(line.start, end, texts), strict=True):
         speaker, said = (line.speaker, text) if line.speaker else _speaker(text, names)

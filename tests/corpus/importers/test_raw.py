@@ -216,9 +216,42 @@ def test_a_manifest_says_where_its_recordings_are(
     imported = take(project, "manifest", folder / "lists" / "all.csv")
     assert [row["media"] for row in rows_of("utterances.parquet", "media")] == ["media/ep1.wav", None, None]
     assert [note for note in imported.notes if "not here" in note] == [
-        "all.csv: the recording secret.wav is not here",
-        "all.csv: the recording ep7.wav is not here",
+        "all.csv: 2 recordings are not here: secret.wav, ep7.wav",
     ]
+
+
+def test_rows_of_a_table_of_clips_are_whole_recordings(
+    project: Project, folder: Path, talk: Path, rows_of: RowsOf
+) -> None:
+    """Their ids stay when their words are corrected; what two people say is not shared out."""
+    shutil.copy(talk, folder / "ep2.wav")
+    lines = ["file,words,who", "ep1.wav,- Ready for it? - Yes!,A", "ep2.wav,Good morning to you all,B"]
+    (folder / "data.csv").write_text("\n".join(lines), "utf-8")
+    columns = ["media=file", "text=words", "speaker=who"]
+    take(project, "manifest", folder, columns=columns, rules=Rules(align=True, pause=0))
+    rows = rows_of("utterances.parquet", "utterance_id", "speaker_id", "text", "start", "end", "media")
+    assert [tuple(row.values()) for row in rows] == [
+        (
+            "manifest_ep1_00000000-00000000",
+            "manifest:A",
+            "- Ready for it? - Yes!",
+            None,
+            None,
+            "media/ep1.wav",
+        ),
+        (
+            "manifest_ep2_00000000-00000000",
+            "manifest:B",
+            "Good morning to you all",
+            None,
+            None,
+            "media/ep2.wav",
+        ),
+    ]
+    (folder / "data.csv").write_text("\n".join(lines).replace("you all", "you all!"), "utf-8")
+    take(project, "manifest", folder, columns=columns)
+    again = rows_of("utterances.parquet", "utterance_id")
+    assert [row["utterance_id"] for row in again] == [row["utterance_id"] for row in rows]
 
 
 def test_traditional_and_full_width_texts_stand_side_by_side_with_normal_ones(

@@ -246,8 +246,21 @@ def test_a_manifest_names_recordings_scenes_and_speakers(write: Write) -> None:
     assert (one.media, two.media, one.read + two.read) == ("ep1.wav", "ep2.wav", 4)
     with pytest.raises(InputError, match="unknown target of a map entry, got 'x'"):
         manifest.parse_map(["x=y"])
-    with pytest.raises(InputError, match="no column says what 'start' is"):
+    with pytest.raises(InputError, match="no column says where rows are"):
         manifest.read(write("text\nhello\n", "m.csv"), {})
+
+
+def test_a_row_without_times_is_its_whole_recording(write: Write) -> None:
+    rows = ["a.wav,,,- Yes? - No!", "b.wav,NA,,one", "b.wav,1,2,two", "c.wav,,2,late", ",,,nowhere"]
+    whole, other, *rest = manifest.read(write("\n".join(["media,start,end,text", *rows]), "m.csv"), {})
+    assert [(line.start, line.end, line.whole) for line in whole.lines] == [(0, None, True)]
+    assert [line.text for line in other.lines] == ["two"]
+    assert [[(fault.row, fault.reason) for fault in one.faults] for one in (other, *rest)] == [
+        [(2, "it has no times, and its recording has other rows: it is not all of it")],
+        [(4, "it has an end and no start")],
+        [(5, "it has neither times nor a recording that it could be the whole of")],
+    ]
+    assert "1 row(s) without times" in whole.notes[-1]
 
 
 def test_readers_do_not_depend_on_the_order_of_files(write: Write) -> None:
