@@ -28,7 +28,7 @@ from annotation.rounds import TRAINING, Round, read_rounds
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, Missing
 from schemas.label_schema import LabelSchema
-from schemas.project import Project
+from schemas.project import SETTINGS, Project
 from schemas.records import RatingStatus
 from schemas.round_settings import RoundKind
 from schemas.tables import read_table
@@ -276,11 +276,26 @@ def still_to_train(project: Project, raters: Sequence[str], threshold: Mapping[s
 
 
 def fields_with_threshold(project: Project) -> list[str]:
-    """Return the fields that need qualification, in schema order: of rounds set up or in ``corpus.yaml``."""
-    thresholds: list[Mapping[str, float]] = [one.threshold for one in read_rounds(project)]
-    thresholds += [one.threshold for one in project.settings.rounds.values()]
+    """Return the fields that need qualification, in schema order: of rounds set up or in ``corpus.yaml``.
+
+    Raises:
+        InputError: With every threshold of a round to come whose field the schema does not have: nobody would
+            need it.
+    """
+    made = read_rounds(project)
+    known, fields = {one.name for one in made}, list(project.schema.by_name)
+    issues = [
+        Issue("unknown field", SETTINGS, None, None, f"rounds.{name}.threshold", field, fields)
+        for name, one in project.settings.rounds.items()
+        for field in one.threshold
+        if name not in known and field not in fields
+    ]
+    if issues:
+        raise InputError(issues)
+    thresholds = [one.threshold for one in made]
+    thresholds += [dict(one.threshold) for one in project.settings.rounds.values()]
     named = {name for one in thresholds for name in one}
-    return [name for name in project.schema.by_name if name in named]
+    return [name for name in fields if name in named]
 
 
 def has_training(project: Project) -> bool:

@@ -142,6 +142,8 @@ class Qualification:
 
     def lines(self) -> Iterator[str]:
         """Say where the feedback stands and how control items were answered."""
+        if not self.attempts and not self.control:
+            yield "no training round is set up yet: 'annotation setup --round NAME' does"
         if self.pages:
             yield f"{len(self.pages)} feedback pages stand in private/feedback/; hand them over one by one"
         if self.shown:

@@ -258,6 +258,15 @@ def test_a_threshold_of_a_round_to_come_counts(project):
         require_qualified(again, [ANN], FIELDS, Accounts())
 
 
+def test_a_threshold_on_a_field_that_is_none_admits_nobody(project):
+    settings = project.path(folder.SETTINGS)
+    text, later = settings.read_text("utf-8"), "{later: {kind: training, threshold: {sarcam: 0.5}}}"
+    settings.write_text(text.replace("\nrounds: {} ", f"\nrounds: {later} "), "utf-8")
+    again = type(project)(project.root)
+    with pytest.raises(InputError, match=r"rounds\.later\.threshold.*'sarcam'; did you mean 'sarcasm'"):
+        require_qualified(again, [ANN], FIELDS, Accounts())
+
+
 @pytest.mark.parametrize(("rater", "why"), [("nobody", "x"), ("ann", " "), ("nobody", "")])
 def test_an_override_needs_a_rater_and_a_reason(project, rater, why):
     with pytest.raises(InputError):
@@ -325,3 +334,8 @@ def test_without_training_there_is_nothing_to_do(tmp_path):
     require_qualified(project, [ANN], ["sentiment"], Accounts())
     with pytest.raises(InputError, match="kind: training"):
         qualify(project)
+    settings = project.path(folder.SETTINGS)
+    rounds = "{training: {kind: training, threshold: {sentiment: 0.5}}}"
+    settings.write_text(settings.read_text("utf-8").replace("\nrounds: {} ", f"\nrounds: {rounds} "), "utf-8")
+    (line,) = qualify(type(project)(project.root)).lines()
+    assert "annotation setup" in line
