@@ -32,6 +32,7 @@ from annotation.roster import (
     Role,
     enrol,
     read_accounts,
+    read_kept,
     read_roster,
     write_accounts,
     write_private,
@@ -117,7 +118,7 @@ class Decided:
 
 def _read_state(project: Project) -> _State:
     path = project.path(STATE)
-    return _State(**json.loads(path.read_text("utf-8"))) if path.exists() else _State()
+    return _State(**read_kept(path)) if path.exists() else _State()
 
 
 def _write_state(project: Project, state: _State) -> None:
@@ -278,15 +279,16 @@ def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell
     table, comments = _decisions(project, state, client.name)
     decided = pc.equal(table.column("status"), RatingStatus.SUBMITTED.value)
     done = set(table.filter(decided).column("utterance_id").to_pylist())
+    news = state.decisions.keys() != known or set(state.withdrawn) != withdrawn
+    current = project.has(TABLE) and project.is_current(TABLE, provenance)
     found = Decided(
         len(done),
         len(state.tasks.keys() - done),
         len(comments),
         len(set(state.withdrawn) - withdrawn),
-        bool(state.decisions.keys() - known) or set(state.withdrawn) != withdrawn,
+        news or not current or not read_table(project.path(TABLE)).equals(table),
     )
-    current = project.has(TABLE) and project.is_current(TABLE, provenance)
-    if not found.wrote and current and read_table(project.path(TABLE)).equals(table):
+    if not found.wrote:
         return found
     with project.writing("annotation adjudicate pull") as staging:
         (staging / STATE).parent.mkdir(mode=0o700, exist_ok=True)

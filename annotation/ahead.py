@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from threading import Thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,10 +13,25 @@ T = TypeVar("T")
 def ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield items, none of which is None, and make the next one meanwhile, in a thread; no more than one.
 
-    What making an item raises is raised where it would have been yielded.
+    What making an item raises is raised where it would have been yielded. Whoever stops before the end, by
+    Ctrl-C for one, does not wait for the item that is being made.
     """
-    with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, items, None)
-        while (one := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
-            yield one
+    coming = _begun(items)
+    while (one := coming.result()) is not None:
+        coming = _begun(items)
+        yield one
+
+
+def _begun(items: Iterator[T]) -> Future[T | None]:
+    """Begin to make the next item; None stands for the end."""
+    coming: Future[T | None] = Future()
+
+    def make() -> None:
+        try:
+            coming.set_result(next(items, None))
+        except BaseException as fault:
+            coming.set_exception(fault)
+
+    # Executors have the program wait for their threads when it ends; this one may hang at a server.
+    Thread(target=make, daemon=True).start()
+    return coming

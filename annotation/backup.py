@@ -14,7 +14,7 @@ from annotation.server import DATABASE, FOLDER, LOCK
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
-_LEFT_OUT = (f"{FOLDER}/shown", f"{FOLDER}/server.log", f"{FOLDER}/data/export", LOCK, DATABASE)
+_LEFT_OUT = (f"{FOLDER}/shown", f"{FOLDER}/server.log", f"{FOLDER}/data/export", DATABASE)
 """Made anew at every start, or copied in another way."""
 
 
@@ -57,8 +57,8 @@ def back_up(project: Project, file: Path) -> None:
 
 
 def _belongs(name: str) -> bool:
-    # Backups are no part of a backup: each would hold all earlier ones.
-    if name.endswith((".tar", ".tar.part")):
+    # Backups are no part of a backup: each would hold all earlier ones. Locks say what runs just now.
+    if name.endswith((".tar", ".tar.part", "/.lock")):
         return False
     return not any(name == one or name.startswith((f"{one}/", f"{one}-")) for one in _LEFT_OUT)
 

@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from annotation.server import MARK, read_credentials
-from annotation.server_faults import PASSING, Refused, ServerDown, fault_of, is_page, typed_faults
+from annotation.server_faults import (
+    PASSING,
+    Refused,
+    ServerDown,
+    fault_of,
+    is_page,
+    no_label_studio,
+    typed_faults,
+)
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
@@ -306,7 +314,7 @@ class Client:
         )
         text = b"".join(pieces)
         if is_page(text[:200].decode(errors="replace")):
-            raise fault_of(self.url, 404, "")
+            raise no_label_studio(self.url)
         found: list[Json] = json.loads(text)
         return found
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 
+from annotation.taking_turns import alone
 from schemas.errors import InputError, Issue
 
 LABEL_STUDIO = "1.23.2"
@@ -56,7 +55,9 @@ def install(folder: Path, tell: Tell) -> Path:
         InputError: The installation failed (offline, disk full), or one that stands there does not work.
     """
     python = _bin(folder, "python")
-    with _installing(folder, tell):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.parent / f".{folder.name}.lock"
+    with alone(lock, tell, "waiting for another command that installs Label Studio"):
         if not (folder / _MADE).exists():
             tell(f"making an environment for Label Studio {LABEL_STUDIO} (about 1 GB, once)")
             _install(folder, python)
@@ -69,22 +70,6 @@ def install(folder: Path, tell: Tell) -> Path:
         message = "the installation of Label Studio is broken; delete this folder and run this again"
         raise InputError(Issue(message, str(folder)))
     return python
-
-
-@contextmanager
-def _installing(folder: Path, tell: Tell) -> Iterator[None]:
-    """Let one command install at a time."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.parent / f".{folder.name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        tell("waiting for another command that installs Label Studio")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _install(folder: Path, python: Path) -> None:

@@ -52,9 +52,12 @@ def serve(
     """Run the project's own Label Studio until Ctrl-C."""
     from annotation import backup as backups
     from annotation.server import serve as run
+    from schemas.errors import InputError
     from schemas.project import Project
 
     found = Project(project)
+    if backup is not None and restore is not None:
+        raise InputError("one of --backup and --restore is expected, not both")
     if backup is not None:
         backups.back_up(found, backup)
         _tell(f"wrote {backup}")
@@ -151,8 +154,11 @@ def pull(
     from annotation import pulling
     from annotation.progress_page import write_status
     from annotation.workflow_text import pull_lines
+    from schemas.errors import InputError
     from schemas.project import Project
 
+    if watch and (files or as_json):
+        raise InputError("--watch polls a server and prints for people: without files, without --json")
     found = Project(project)
 
     def show(pulled: pulling.Pulled) -> None:

@@ -11,16 +11,20 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from annotation.roster import read_kept
+from schemas.errors import InputError, Issue
 from schemas.project import Project
 
 FOLDER = "private/pulled"
 INDEX = f"{FOLDER}/index.json"
+LOCK = f"{FOLDER}/.lock"
 
 PREDICTION_SHOWN = "prediction_shown"
 """Where a task says which model's prediction it was pushed with; in a dialogue, of each turn."""
@@ -132,7 +136,7 @@ def read_index(project: Project) -> Index:
     path = project.path(INDEX)
     if not path.exists():
         return Index()
-    known = json.loads(path.read_text("utf-8"))
+    known = read_kept(path)
     annotations = {
         name: Known(**{**one, "task": tuple(one["task"]), "versions": [tuple(v) for v in one["versions"]]})
         for name, one in known.pop("annotations").items()
@@ -211,8 +215,16 @@ def write_journal(staging: Path, index: Index, news: News) -> None:
 
 
 def read_journal(project: Project) -> Iterator[Json]:
-    """Yield every version of every annotation that was ever pulled, in the order of the pulls."""
+    """Yield every version of every annotation that was ever pulled, in the order of the pulls.
+
+    Raises:
+        InputError: A file of the journal is damaged.
+    """
     for path in sorted(project.path(FOLDER).glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                for line in lines:
+                    yield json.loads(line)
+        except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+            message = f"this file is damaged ({error}); put it back from a backup of private/"
+            raise InputError(Issue(message, str(path))) from None

@@ -21,6 +21,8 @@ from annotation.exported_files import read_export
 from annotation.fetching import About, Place, fetched
 from annotation.installation import Tell, silent
 from annotation.pulled import (
+    FOLDER,
+    LOCK,
     Index,
     Known,
     News,
@@ -36,6 +38,7 @@ from annotation.roster import Accounts, read_accounts
 from annotation.rounds import REPEAT, Round, read_rounds
 from annotation.server import clear_exports
 from annotation.server_faults import PASSING
+from annotation.taking_turns import alone
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
@@ -51,6 +54,7 @@ class Pulled:
         new: Annotations that were not known.
         changed: New versions of known ones.
         withdrawn: Annotations that were deleted on the server.
+        returned: Annotations that stand there again: its database was restored.
         kept: Annotations whose task or project was deleted there; they still count.
         skipped: Tasks that count as skipped, of all that is known.
         drafts: Tasks with a draft, which is not pulled.
@@ -67,6 +71,7 @@ class Pulled:
     new: int = 0
     changed: int = 0
     withdrawn: int = 0
+    returned: int = 0
     kept: int = 0
     skipped: int = 0
     drafts: int = 0
@@ -96,7 +101,6 @@ def _no_search_for_cycles() -> Iterator[None]:
             gc.enable()
 
 
-@_no_search_for_cycles()
 def pull(
     project: Project,
     files: Sequence[Path] = (),
@@ -121,6 +125,16 @@ def pull(
     rounds = read_rounds(project)
     if not rounds:
         raise InputError("no round was set up; 'annotation setup --round NAME' makes one")
+    project.path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Of two at once, the one that ends later would not know what the other has found.
+    with alone(project.path(LOCK), tell, "waiting for another pull into this project"):
+        return _pull(project, rounds, files, client, tell)
+
+
+@_no_search_for_cycles()
+def _pull(
+    project: Project, rounds: Sequence[Round], files: Sequence[Path], client: Client | None, tell: Tell
+) -> Pulled:
     index, accounts = read_index(project), read_accounts(project)
     before = json.dumps([index.seen, index.surplus, index.drafts], sort_keys=True)
     depends_on = made_from(project)
@@ -146,7 +160,7 @@ def pull(
         if client.name == OWN:
             clear_exports(project)
     found, news = intake.found, intake.news
-    if news.count or found.withdrawn or found.kept or stale:
+    if news.count or found.withdrawn or found.returned or found.kept or stale:
         written = write_ratings(project, reader, index, news, rebuild=stale)
         found.rows, found.wrote = written.rows, True
         found.quarantined, found.faults = written.quarantined, written.faults
@@ -202,11 +216,16 @@ class _Intake:
     def tasks(self, place: Place, tasks: Iterable[Json]) -> None:
         """Take some tasks of a project."""
         for task in tasks:
-            self._standing.add((int(task["id"]), moment(task["created_at"])))
+            stands = _task(task)
+            self._standing.add(stands)
             self._exported.update(map(name_of, task["annotations"]))
             self._changed[str(task["id"])] = moment(task["updated_at"])
             for annotation in task["annotations"]:
                 self.annotation(task, annotation, place.round, place.owner)
+                known = self._index.annotations[name_of(annotation)]
+                # A restored backup brings back what was gone.
+                self.found.returned += known.gone == "annotation"
+                known.gone, known.task = "", stands
 
     def end(self, client: Client, place: Place, about: About) -> None:
         """Settle a project; export all of it when the numbers of annotations do not add up."""
@@ -233,22 +252,23 @@ class _Intake:
         self._begin()
 
     def annotation(self, task: Json, annotation: Json, round_: str, owner: str) -> None:
-        """Take an annotation of an exported task, unless this version of it is known."""
+        """Take an annotation of an exported task, unless this version of it is known.
+
+        Whether it stands on the server is not said by that: a file may be older than a deletion.
+        """
         name, index = name_of(annotation), self._index
         user = _user(annotation.get("completed_by"))
-        stands = (int(task["id"]), moment(task["created_at"]))
         version = (moment(annotation["updated_at"]), annotation.get("was_cancelled") is True)
         known = index.annotations.get(name)
         if known is None:
-            known = index.annotations[name] = Known(round_, owner, user, str(task["data"].get("key")), stands)
+            known = index.annotations[name] = Known(
+                round_, owner, user, str(task["data"].get("key")), _task(task)
+            )
             self.found.new += 1
         elif version[0] in {made for made, _ in known.versions}:
-            # A restored backup brings back what was gone.
-            known.gone, known.task = "", stands
             return
         else:
             self.found.changed += 1
-        known.gone = ""
         known.versions = sorted([*known.versions, version])
         if version == known.versions[-1]:
             known.edited = _user(annotation.get("updated_by"), user) != user
@@ -263,6 +283,11 @@ class _Intake:
                 known.gone = "annotation" if known.task in self._standing else "task"
                 self.found.withdrawn += known.gone == "annotation"
                 self.found.kept += known.gone == "task"
+
+
+def _task(task: Json) -> tuple[int, str]:
+    """Return by what a task is known: its number and when it was made, since numbers are used again."""
+    return int(task["id"]), moment(task["created_at"])
 
 
 def _user(value: object, default: int = -1) -> int:

@@ -143,6 +143,19 @@ def read_private(path: Path) -> str:
         raise InputError(Issue(message, str(path))) from None
 
 
+def read_kept(path: Path) -> Any:  # noqa: ANN401 - any JSON
+    """Read a JSON file of ``private/`` that `write_private` wrote.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        message = f"this file is damaged ({error}); put it back from a backup of private/"
+        raise InputError(Issue(message, str(path))) from None
+
+
 def read_roster(project: Project) -> list[Person]:
     """Read who the raters are.
 
@@ -230,7 +243,7 @@ def read_accounts(project: Project) -> Accounts:
     path = project.path(ACCOUNTS)
     if not path.exists():
         return Accounts()
-    known = json.loads(path.read_text("utf-8"))
+    known = read_kept(path)
     return Accounts(
         known["pseudonyms"],
         {

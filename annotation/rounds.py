@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from annotation.assignment import Stop
-from annotation.roster import write_private
+from annotation.roster import read_kept, write_private
 from annotation.sheet import Design, Sheet
 from schemas.definition import parse_schema
 from schemas.errors import InputError, Issue
@@ -118,7 +118,7 @@ def read_round(project: Project, name: str) -> Round:
         names = [one.stem for one in sorted(project.path(FOLDER).glob("*.json"))]
         message = "there is no such round; 'annotation setup --round NAME' makes one"
         raise InputError(Issue(message, str(project.root), None, None, "--round", name, names))
-    known = json.loads(path.read_text("utf-8"))
+    known = read_kept(path)
     queues = {rater: tuple(Stop(*stop) for stop in queue) for rater, queue in known.pop("queues").items()}
     return Round(
         **{

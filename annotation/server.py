@@ -26,7 +26,7 @@ from types import FrameType
 from filelock import FileLock, Timeout
 
 from annotation.installation import LABEL_STUDIO, Tell, install, installation
-from annotation.roster import write_private
+from annotation.roster import read_kept, write_private
 from annotation.server_settings import advice, bracketed, database, environment, reachable, shown
 from schemas.errors import InputError, Issue
 from schemas.project import Project
@@ -114,7 +114,7 @@ def read_credentials(project: Project) -> Credentials:
                 str(project.root),
             )
         )
-    return Credentials(**json.loads(path.read_text("utf-8")))
+    return Credentials(**read_kept(path))
 
 
 @contextmanager
@@ -207,6 +207,10 @@ def serve(project: Project, *, host: str, port: int, database_url: str | None, t
 
 def _refuse_busy(host: str, port: int) -> None:
     """Refuse a port that somebody listens on; Label Studio would quietly take another one."""
+    try:
+        socket.getaddrinfo(host, port)
+    except (socket.gaierror, UnicodeError):
+        raise InputError(Issue("this machine has no such address", "--host", value=host)) from None
     for name in dict.fromkeys((reachable(host), "127.0.0.1")):
         family = socket.AF_INET6 if ":" in name else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -38,7 +38,11 @@ class Unauthorised(ServerFault):
 
 
 class NotFound(ServerFault):
-    """The server has no such thing, or is no Label Studio (404, or an HTML page for an answer)."""
+    """The server has no such thing (404)."""
+
+
+class NoLabelStudio(ServerFault):
+    """What answers is no Label Studio: an HTML page, or something else than was asked for."""
 
 
 class Refused(ServerFault):
@@ -64,15 +68,18 @@ def typed_faults(url: str, timeout: float) -> Iterator[None]:
         yield
     except ApiError as error:
         raise fault_of(url, error.status_code or 0, error.body) from None
-    except ParsingError as error:
-        raise fault_of(url, 404, json.dumps(error.body)) from None
+    except ParsingError:
+        raise no_label_studio(url) from None
     except httpx.ConnectError:
         message = "nobody answers here; start the server with 'annotation serve', then run this again"
         raise ServerDown(Issue(message, url)) from None
     except httpx.TimeoutException:
         message = f"no answer within {timeout:g} s; is the server overloaded? {_CONTINUES}"
         raise TimedOut(Issue(message, url)) from None
-    except (httpx.HTTPError, httpx.InvalidURL, json.JSONDecodeError) as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        message = "this is no address of a server; one is http://HOST:PORT or https://HOST"
+        raise NoLabelStudio(Issue(message, url)) from None
+    except (httpx.HTTPError, json.JSONDecodeError) as error:
         message = f"the connection was cut ({type(error).__name__}); {_CONTINUES}"
         raise ConnectionCut(Issue(message, url)) from None
 
@@ -91,15 +98,22 @@ def fault_of(url: str, status: int, body: object) -> ServerFault:
         return Unauthorised(Issue(message, url))
     if status >= 500:
         return ServerFailed(Issue(f"the server failed ({said}); its log says more; {_CONTINUES}", url))
-    if status == 404 or is_page(body):
-        message = (
-            f"there is no such thing here ({said}): either somebody deleted it, or this address is not "
-            "that of a Label Studio 1.23"
-        )
-        return NotFound(Issue(message, url))
+    if is_page(body) or 300 <= status < 400:
+        return no_label_studio(url)
+    if status == 404:
+        return NotFound(Issue(f"there is no such thing here any more ({said}); did somebody delete it?", url))
     if status < 300:
         return ConnectionCut(Issue(f"the answer is incomplete; {_CONTINUES}", url))
     return Refused(Issue(f"the server refuses this ({said})", url))
+
+
+def no_label_studio(url: str) -> NoLabelStudio:
+    """Return the failure of an address at which something else answers."""
+    message = (
+        "what answers here is no Label Studio 1.23; is the address right (https, not http?), or does a proxy "
+        "stand before it that asks for a login?"
+    )
+    return NoLabelStudio(Issue(message, url))
 
 
 def is_page(body: object) -> bool:

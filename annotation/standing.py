@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from annotation.client import Client
-from annotation.roster import write_private
+from annotation.roster import read_kept, write_private
 from schemas.project import Project
 
 FOLDER = "private/pushed"
@@ -23,7 +23,10 @@ FOLDER = "private/pushed"
 
 @dataclass
 class Standing:
-    """The tasks of a project on the server, by key: number and how many annotations each has."""
+    """The tasks of a project on the server, by key: number and how many annotations each has.
+
+    Tasks without a key are of somebody else, and left alone.
+    """
 
     tasks: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
@@ -35,7 +38,8 @@ class Standing:
             for task in client.tasks(project):
                 key = task["data"].get("key")
                 rated = int(task["total_annotations"]) + int(task["cancelled_annotations"])
-                found.tasks.setdefault(key, []).append((int(task["id"]), rated))
+                if isinstance(key, str):
+                    found.tasks.setdefault(key, []).append((int(task["id"]), rated))
         return found
 
 
@@ -50,7 +54,7 @@ class Receipts:
         path = self._path(client, number)
         if not path.exists():
             return None
-        known = json.loads(path.read_text("utf-8"))
+        known = read_kept(path)
         same = _mark(client, number) == [known["total"], known["newest"]]
         return frozenset(known["keys"]) if same else None
 

@@ -68,6 +68,7 @@ def pull_lines(found: Pulled) -> Iterator[str]:
     yield f"{found.skipped:,} tasks are skipped, {found.drafts:,} have a draft that is not submitted"
     for count, what in (
         (found.withdrawn, "ratings were deleted on the server: they are superseded now"),
+        (found.returned, "ratings that were deleted stand on the server again: they count again"),
         (found.kept, "ratings lost their task or project on the server: they still count"),
         (found.strangers, "ratings were made in the project of somebody else"),
         (found.edited, "ratings were last changed by somebody else than their rater"),

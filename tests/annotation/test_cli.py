@@ -149,6 +149,19 @@ def test_wrong_usage_is_told_at_once(table, monkeypatch, words, messages):
     assert all(message in said for message in messages), said
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["pull", "--watch", "--json"], "without --json"),
+        (["pull", "exported.json", "--watch"], "without files"),
+        (["serve", "--backup", "a.tar", "--restore", "b.tar"], "not both"),
+    ],
+)
+def test_options_that_exclude_each_other(sample, words, message):
+    with pytest.raises(InputError, match=message):
+        run(*words, "--project", sample.root)
+
+
 def test_unknown_fields_of_a_project(sample):
     with pytest.raises(InputError) as found:
         run("agreement", "--project", sample.root, "--field", "mood", "--field", "tone")

@@ -10,12 +10,14 @@ from annotation.hotkeys import USER_HOTKEYS
 from annotation.server import read_credentials
 from annotation.server_faults import (
     ConnectionCut,
+    NoLabelStudio,
     NotFound,
     Refused,
     ServerDown,
     ServerFailed,
     TimedOut,
     Unauthorised,
+    fault_of,
 )
 from schemas import InputError
 from tests.annotation.proxy import Rule, faulty
@@ -67,7 +69,7 @@ def test_what_passes_by_itself_is_read_again_but_not_for_ever(proxied, fault, ki
     ("fault", "kind", "words"),
     [
         ("401", Unauthorised, "LABEL_STUDIO_API_KEY|access token"),
-        ("html", NotFound, "not that of a Label Studio"),
+        ("html", NoLabelStudio, "no Label Studio 1.23"),
     ],
 )
 def test_what_does_not_pass_is_told_at_once(proxied, fault, kind, words):
@@ -99,16 +101,24 @@ def test_nobody_answers():
 def test_a_wrong_key_and_a_wrong_thing(served):
     with pytest.raises(Unauthorised, match="Invalid token"):
         Client(served.url, "0" * 40).who()
-    with pytest.raises(NotFound, match="deleted"):
+    with pytest.raises(NotFound, match="did somebody delete it"):
         served.client.project(10**6)
 
 
 def test_a_server_that_is_no_label_studio(proxied):
     client, proxy = proxied
     proxy.rules = [Rule("html", times=9)]
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(NoLabelStudio) as caught:
         client.projects()
     assert "<html" not in str(caught.value)
+
+
+def test_an_address_that_leads_elsewhere_or_is_none(monkeypatch):
+    assert isinstance(fault_of("http://host", 301, ""), NoLabelStudio)
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 60.0)  # it is told at once
+    for url in ("127.0.0.1:8080", "htp://127.0.0.1", "http://[::1"):
+        with pytest.raises(NoLabelStudio, match="no address"):
+            Client(url, "key").who()
 
 
 def test_an_invalid_page_is_refused_with_the_reason(served):

@@ -130,6 +130,19 @@ def test_a_pull_that_fails_writes_nothing_and_the_next_one_has_all(copied, small
         assert pull(project, client=client).new == sum(map(len, given.values()))
 
 
+def test_another_program_at_the_address_is_no_deleted_project(copied):
+    """A page of a proxy says nothing about what stands on the server."""
+    project, served, _, _ = copied
+    pull(project)
+    index = project.path(pulled.INDEX).read_bytes()
+    with faulty(served.url) as proxy:
+        proxy.rules = [Rule("html", times=1000)]
+        for step in (pull, push):
+            with pytest.raises(InputError, match="no Label Studio"):
+                step(project, client=through(project, served, proxy))
+    assert project.path(pulled.INDEX).read_bytes() == index
+
+
 def test_a_server_that_is_down(copied):
     project, _, _, _ = copied
     down = Client(f"http://127.0.0.1:{free_port()}", "x", name=OWN)

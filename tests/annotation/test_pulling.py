@@ -8,6 +8,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from filelock import FileLock
 
 from annotation import pulled, rounds
 from annotation.assignment import Stop
@@ -170,6 +171,23 @@ def test_no_more_than_one_page_is_fetched_ahead(project, server, monkeypatch):
     assert len(server.asked) > 3 * len(server.tasks_of)
 
 
+def test_a_second_pull_waits_for_the_first(project, server):
+    pull(project, client=server)
+    other, told = FileLock(project.path(pulled.LOCK)), []
+    other.acquire()
+
+    def tell(line):
+        if not told:
+            # What the other one found is known to this one.
+            server.answer(server.tasks_of[1][0], "negative")
+            other.release()
+        told.append(line)
+
+    server.date = NOON + timedelta(minutes=1)
+    assert pull(project, client=server, tell=tell).changed == 1
+    assert "another pull" in told[0]
+
+
 def test_the_table_from_the_journal_equals_the_one_that_was_written_as_it_came(project, server):
     pull(project, client=server)
     for turn, minutes in enumerate((1, 2, 3)):
@@ -225,6 +243,61 @@ def test_a_backup_of_before_the_first_pull(project, server):
     assert (found.rows, found.wrote) == (0, True)
     assert read_table(project.path(found.aside)).num_rows == 3 * len(tasks)
     assert not pull(project, client=server).wrote
+
+
+def test_a_rating_that_the_server_gives_back_counts_again(project, server):
+    """Its database was restored from before the deletion; a file of before brings nothing back."""
+    pull(project, client=server)
+    whole, task = project.path(TABLE).read_bytes(), server.tasks_of[1][0]
+    before = deepcopy(task)
+    task["annotations"].clear()
+    assert pull(project, client=server).withdrawn == 1
+    withdrawn = project.path(TABLE).read_bytes()
+    assert withdrawn != whole
+    (project.root / "before.json").write_text(json.dumps([{**before, "project": 1}]))
+    assert not pull(project, [project.root / "before.json"]).wrote
+    server.tasks_of[1][0] = before
+    found = pull(project, client=server)
+    assert (found.returned, found.new, found.wrote) == (1, 0, True)
+    assert project.path(TABLE).read_bytes() == whole
+    again = pull(project, client=server)
+    assert (again.returned, again.wrote) == (0, False)
+
+
+def test_a_file_with_news_brings_nothing_back_either(project, server):
+    late = server.tasks_of[1][1]
+    late["annotations"].clear()
+    pull(project, client=server)
+    early = deepcopy(server.tasks_of[1][0])
+    server.tasks_of[1][0]["annotations"].clear()
+    pull(project, client=server)
+    server.date = NOON + timedelta(minutes=1)
+    server.answer(late, "negative")
+    (project.root / "some.json").write_text(json.dumps([{**one, "project": 1} for one in (early, late)]))
+    found = pull(project, [project.root / "some.json"])
+    assert (found.new, found.returned) == (1, 0)
+    rows = read_table(project.path(TABLE)).to_pylist()
+    assert [row["annotation_id"].partition("@")[0] for row in rows if row["status"] == "superseded"] == [
+        early["annotations"][0]["unique_id"]
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", None])
+def test_damaged_files_of_what_was_pulled_are_named(project, server, content):
+    """The index; and the journal, which is read when the table is to be made again."""
+    pull(project, client=server)
+    index, [journal] = project.path(pulled.INDEX), project.path(pulled.FOLDER).glob("*.gz")
+    sound = index.read_bytes()
+    if content is not None:
+        index.write_bytes(content)
+        with pytest.raises(InputError, match=r"index.json: this file is damaged.* from a backup"):
+            pull(project, client=server)
+        index.write_bytes(sound)
+    project.path(TABLE).unlink()
+    journal.write_bytes(journal.read_bytes()[:-40] if content is None else content or b"x")
+    with pytest.raises(InputError, match=r"000001.jsonl.gz: this file is damaged.* from a backup"):
+        pull(project, client=server)
+    assert not project.has(TABLE)
 
 
 def test_how_fast_an_annotation_was_is_said_of_its_latest_version(project, server):

@@ -92,6 +92,24 @@ def test_whole_projects_are_exported_in_answers_of_a_bounded_size(pushed, monkey
         assert all(len(path) < 8000 for path in exports)
 
 
+def test_tasks_of_somebody_else_are_left_alone(pushed):
+    """Whoever imports tasks by hand keeps them: they have none of our keys."""
+    served, made = pushed
+    ann = served.pseudonym("ann")
+    number = made.projects[ann]
+    shown = {name: text for name, text in served.client.tasks(number)[0]["data"].items() if name != "key"}
+    for _ in range(2):
+        theirs = served.client.import_tasks(number, [{"data": shown}])
+        done = {one.rater: one for one in push(served.project)}
+        assert (done[ann].new, done[ann].removed) == (0, 0)
+    assert len(served.client.tasks(number)) == done[ann].there + 2
+    pull(served.project)
+    for task in served.client.tasks(number):
+        if "key" not in task["data"]:
+            served.client.delete_task(task["id"])
+    assert theirs[0] not in {task["id"] for task in served.client.tasks(number)}
+
+
 def test_a_project_without_tasks_exports_nothing(pushed):
     served, _ = pushed
     number = served.client.create_project("empty", "<View></View>")
