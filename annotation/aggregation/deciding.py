@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from annotation.aggregation.answers import Answers
@@ -140,10 +141,15 @@ def decide_number(answers: Answers, scoring: Scoring) -> tuple[Columns, ScoreEst
 
 
 def require_agreement(columns: Columns, field: str, least: float) -> Columns:
-    """Leave items undecided whose raters agree less, or cannot be compared; their soft labels stay."""
+    """Leave items undecided whose raters agree less, or are one; their soft labels stay.
+
+    That it cannot be told is decided no more easily than a value. What does not apply is not asked here.
+    """
     agreement = np.asarray(columns[f"{field}_agreement"].to_numpy(zero_copy_only=False), dtype=np.float64)
-    decided = np.asarray(columns[field].is_valid())
-    refused = decided & ~(agreement >= np.float32(least))
+    raters = columns[f"{field}_raters"].to_numpy(zero_copy_only=False)
+    untold = pc.equal(columns[f"{field}_missing"], Missing.CANNOT_TELL.value).fill_null(False)
+    decided = np.asarray(columns[field].is_valid()) | np.asarray(untold)
+    refused = decided & ((agreement < np.float32(least)) | (raters < 2))
     reason = pa.array([Missing.UNDECIDED.value] * len(refused), pa.string())
     changed = {f"{field}_missing": choose(refused, reason, columns[f"{field}_missing"])}
     for name in (field, f"{field}_intensity"):

@@ -249,6 +249,20 @@ def test_items_below_the_least_agreement_keep_their_soft_label() -> None:
         aggregate(table, SCHEMA, min_agreement=60)
 
 
+def test_that_it_cannot_be_told_needs_agreement_too() -> None:
+    """Numbers have no distance from "cannot tell": agreement of all on it is none of numbers, and decides."""
+    few = ["!cannot_tell", "!cannot_tell", "positive", "negative", "neutral"]
+    rows = [{"rater": f"r{place}", "sentiment": answer, "valence": "!cannot_tell", "humor": "!cannot_tell"}
+            for place, answer in enumerate(few)]  # fmt: skip
+    rows += [{"utterance": "v", "rater": "r0", "humor": "!cannot_tell", "valence": "!cannot_tell"}]
+    several, alone = aggregate(ratings(rows), SCHEMA, min_agreement=0.5).to_pylist()
+    assert several["sentiment_missing"] == "undecided"
+    assert several["humor_missing"] == several["valence_missing"] == "cannot_tell"
+    assert alone["humor_missing"] == alone["valence_missing"] == "undecided"
+    free = aggregate(ratings(rows), SCHEMA).to_pylist()
+    assert {free[0]["sentiment_missing"], *(row["humor_missing"] for row in free)} == {"cannot_tell"}
+
+
 def test_cannot_tell_is_information() -> None:
     random = np.random.default_rng(6)
     rows = [
