@@ -55,12 +55,13 @@ class Built:
 
     Attributes:
         rows: Rows by configuration and split.
-        labels: The table of decided labels that was built.
+        labels: The table of decided labels that was built; None: nobody has rated anything, all labels are
+            null.
         variant: How much of the recordings is in it.
     """
 
     rows: dict[str, dict[str, int]]
-    labels: str
+    labels: str | None
     variant: str
 
 
@@ -83,14 +84,15 @@ def build(project: Project, variant: str | None = None) -> Built | None:
         (folder.SPLITS, "corpus split"),
     ):
         project.require(name, command)
-    labels = project.labels_built()
+    labels = _labels_built(project)
     kind = recordings.chosen(project, variant)
     features = [] if kind == Variant.POINTERS else table.names(project)
-    _refuse_stale(project, (labels, folder.SPLITS), features, kind)
+    decided = [labels] if labels else []
+    _refuse_stale(project, (*decided, folder.SPLITS), features, kind)
     annotations = project.annotation_files()
     inputs = [folder.UTTERANCES, folder.DIALOGUES, folder.SPLITS, folder.SCHEMA, folder.SETTINGS]
     inputs += [name for one in features for name in published.input_files(project, one)]
-    inputs += [labels, *annotations, *_printed(project)]
+    inputs += [*decided, *annotations, *_printed(project)]
     if kind != Variant.FEATURES:
         inputs += Segments(project).tables
     provenance = project.provenance("corpus build", VERSION, inputs, {"variant": kind.value})
@@ -114,6 +116,13 @@ def build(project: Project, variant: str | None = None) -> Built | None:
     return Built(rows, labels, kind.value)
 
 
+def _labels_built(project: Project) -> str | None:
+    """Return the table of decided labels; None where nobody has rated yet, and none is named."""
+    if not project.annotation_files() and not project.label_files() and not project.settings.labels:
+        return None
+    return project.labels_built()
+
+
 def _is_current(project: Project, provenance: Provenance) -> bool:
     path = project.path(PROVENANCE)
     return path.exists() and path.read_text("utf-8").strip() == provenance.to_json()
@@ -122,7 +131,10 @@ def _is_current(project: Project, provenance: Provenance) -> bool:
 def stale_inputs(project: Project) -> list[str]:
     """Return the inputs of the dataset that have changed since it was built, or are new on its card."""
     known = json.loads(project.path(PROVENANCE).read_text("utf-8"))["inputs"]
-    return [*project.changed(known), *(name for name in _printed(project) if name not in known)]
+    new = _printed(project)
+    if not any(name.startswith("labels/") for name in known):  # built before anybody had rated
+        new += [*project.annotation_files(), *project.label_files()]
+    return [*project.changed(known), *(name for name in new if name not in known)]
 
 
 def _printed(project: Project) -> list[str]:

@@ -39,7 +39,12 @@ PRINTED = (AGREEMENT, QUALIFICATION, BEST_POSSIBLE)
 
 
 def write_card(
-    project: Project, target: Path, rows: Rows, labels: str, digest: str, variant: Variant = Variant.FEATURES
+    project: Project,
+    target: Path,
+    rows: Rows,
+    labels: str | None,
+    digest: str,
+    variant: Variant = Variant.FEATURES,
 ) -> None:
     """Write the card of a built dataset.
 
@@ -47,7 +52,7 @@ def write_card(
         project: The project.
         target: The dataset folder.
         rows: Rows by configuration and split.
-        labels: The table of decided labels that was built.
+        labels: The table of decided labels that was built; None: nobody has rated.
         digest: Digest of all that the dataset was built from.
         variant: How much of the recordings is in it.
     """
@@ -93,7 +98,7 @@ def _header(project: Project, rows: Rows, digest: str) -> dict[str, Any]:
     return header
 
 
-def _body(project: Project, rows: Rows, labels: str, variant: Variant) -> Iterator[str]:
+def _body(project: Project, rows: Rows, labels: str | None, variant: Variant) -> Iterator[str]:
     settings, schema = project.settings, project.schema
     yield f"# {settings.title or settings.name}\n"
     if settings.description:
@@ -113,7 +118,10 @@ def _body(project: Project, rows: Rows, labels: str, variant: Variant) -> Iterat
     yield f"| configuration | {' | '.join(present)} |\n|---|{'---:|' * len(present)}"
     for name, splits in rows.items():
         yield f"| {name} | {' | '.join(f'{splits.get(split, 0):,}' for split in present)} |"
-    yield f"\nDecided labels: `{Path(labels).stem}`. Null labels have their reason in `FIELD_missing`.\n"
+    if labels is None:
+        yield "\n**Nobody has rated these utterances yet:** all labels are null.\n"
+    else:
+        yield f"\nDecided labels: `{Path(labels).stem}`. Null labels have their reason in `FIELD_missing`.\n"
     yield f"## Labels ({schema.name} {schema.version})\n"
     yield f"{schema.description.en}\n\n{schema.description.zh}\n"
     for one in schema:

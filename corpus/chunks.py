@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from annotation.aggregation.project import spread
 from schemas import project as folder
 from schemas.errors import InputError, Issue
 from schemas.project import Project
@@ -89,12 +90,12 @@ class _RowStream:
         return rest.column(column)[0].as_py() if rest.num_rows else None
 
 
-def chunks(project: Project, labels: str, annotations: Sequence[str]) -> Iterator[Chunk]:
+def chunks(project: Project, labels: str | None, annotations: Sequence[str]) -> Iterator[Chunk]:
     """Read a project's utterances in order, with their labels and ratings, a few whole dialogues at a time.
 
     Args:
         project: The project.
-        labels: Its table of decided labels, a row an utterance.
+        labels: Its table of decided labels, a row an utterance; None: all labels are null, not rated.
         annotations: Its tables of ratings, in utterance order.
 
     Raises:
@@ -103,12 +104,17 @@ def chunks(project: Project, labels: str, annotations: Sequence[str]) -> Iterato
     dialogues = read_table(project.path(folder.DIALOGUES), ["dialogue_id", *DIALOGUE_COLUMNS])
     splits = read_table(project.path(folder.SPLITS), ["dialogue_id", "split"])
     split_of = _split_numbers(project, dialogues, splits)
-    label_stream = _RowStream(project.path(labels), labels_schema(project.schema))
-    kind = annotations_schema(project.schema)
-    rating_streams = [_RowStream(project.path(name), kind) for name in annotations]
+    decided_kind, kind = labels_schema(project.schema), annotations_schema(project.schema)
+    streams = {name: _RowStream(project.path(name), kind) for name in annotations}
+    rating_streams = list(streams.values())
+    if labels is not None:
+        streams[labels] = _RowStream(project.path(labels), decided_kind)
     for utterances in _whole_dialogues(project.path(folder.UTTERANCES)):
-        decided = label_stream.take(utterances.num_rows)
-        _refuse_mismatch(project, labels, utterances, decided)
+        if labels is None:
+            decided = spread(decided_kind.empty_table(), utterances, project.schema)
+        else:
+            decided = streams[labels].take(utterances.num_rows)
+            _refuse_mismatch(project, labels, utterances, decided)
         place = pc.index_in(utterances.column("dialogue_id"), value_set=dialogues.column("dialogue_id"))
         _refuse_strays(project, utterances, place)
         rows = utterances
@@ -119,7 +125,7 @@ def chunks(project: Project, labels: str, annotations: Sequence[str]) -> Iterato
         split = split_of[place.to_numpy()]
         ratings, rating_split = _ratings(rating_streams, rows, split)
         yield Chunk(rows, split, ratings, rating_split)
-    _refuse_leftovers(project, [labels, *annotations], [label_stream, *rating_streams])
+    _refuse_leftovers(project, streams)
 
 
 def _whole_dialogues(path: Path) -> Iterator[pa.Table]:
@@ -180,7 +186,7 @@ def _refuse_mismatch(project: Project, labels: str, utterances: pa.Table, decide
     raise InputError(Issue(message, str(project.path(labels))))
 
 
-def _refuse_leftovers(project: Project, names: Sequence[str], streams: Sequence[_RowStream]) -> None:
+def _refuse_leftovers(project: Project, streams: Mapping[str, _RowStream]) -> None:
     issues = [
         Issue(
             "this row belongs to no utterance, or the table is not in utterance order",
@@ -188,7 +194,7 @@ def _refuse_leftovers(project: Project, names: Sequence[str], streams: Sequence[
             column="utterance_id",
             value=left,
         )
-        for name, stream in zip(names, streams, strict=True)
+        for name, stream in streams.items()
         if (left := stream.first_left("utterance_id")) is not None
     ]
     if issues:

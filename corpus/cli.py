@@ -489,12 +489,15 @@ def build(
     if built is None:
         console.print(UP_TO_DATE)
     else:
-        table = Table("configuration", "split", "rows", title=f"Built with {built.labels} ({built.variant})")
+        labels = f"Built with {built.labels}" if built.labels else "Built without labels"
+        table = Table("configuration", "split", "rows", title=f"{labels} ({built.variant})")
         table.columns[2].justify = "right"
         for name, splits in built.rows.items():
             for one, rows in splits.items():
                 table.add_row(name, one, f"{rows:,}")
         console.print(table)
+        if built.labels is None:
+            console.print("[yellow]Nobody has rated these utterances yet: all labels are null.[/]")
     line = f'load_dataset("{found.path(DATASET)}")'
     console.print(line, style="bold", highlight=False, markup=False, soft_wrap=True)
 

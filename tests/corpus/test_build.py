@@ -82,6 +82,31 @@ def test_every_value_survives(loaded: Any, project: Project) -> None:
             assert row[name] == label[name]
 
 
+def test_without_ratings_all_labels_are_null_until_there_are_some(project: Project, tmp_path: Path) -> None:
+    ratings = project.annotation_files()
+    for name in (*ratings, *project.label_files()):
+        hidden = project.path(name)
+        hidden.rename(hidden.with_suffix(".hidden"))
+    built = build(project)
+    assert built is not None
+    assert built.labels is None
+    assert set(built.rows) == {"default", "dialogues"}
+    splits = load_dataset(str(project.path("dataset")), cache_dir=str(tmp_path / "cache"))
+    names = splits["train"].features["emotion_missing"].names
+    for row in (row for split in splits.values() for row in split):
+        assert row["emotion"] is None
+        reason = "context_only" if row["context_only"] else "not_rated"
+        assert names[row["emotion_missing"]] == reason
+    assert "Nobody has rated these utterances yet" in project.path("dataset/README.md").read_text("utf-8")
+    assert build(project) is None
+    assert stale_inputs(project) == []
+    for name in ratings:
+        project.path(name).with_suffix(".hidden").rename(project.path(name))
+    assert stale_inputs(project) == ratings
+    with pytest.raises(InputError, match="there are no decided labels yet"):
+        build(project)
+
+
 def test_dialogues_nest_the_same_rows_in_the_same_order(loaded: Any) -> None:
     flat, nested = loaded(), loaded("dialogues")
     for split in flat:
