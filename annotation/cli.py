@@ -192,7 +192,9 @@ def timesheet(
         return
     months = [one for one in lines if one.is_month]
     if months:
-        table = Table("rater", "month", title="Working time, minutes")
+        table = Table(title="Working time, minutes")
+        table.add_column("rater", overflow="fold")
+        table.add_column("month")
         for head in ("items", "skipped", "sittings", "active", "idle"):
             table.add_column(head, justify="right")
         for one in months:

@@ -186,9 +186,12 @@ def qualify(
 ) -> None:
     """Score the training rounds against the answer key, and give raters feedback."""
     from annotation import qualification, qualification_report
+    from schemas.errors import InputError
     from schemas.project import Project
 
     found, tell = Project(project), _teller(as_json)
+    if why and override is None:
+        raise InputError("--why is the reason of an override: --override RATER --why REASON")
     if override is not None:
         made = qualification.override(found, override, why)
         tell(f"{made.rater} may rate: recorded in {qualification.STATE}")

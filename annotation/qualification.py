@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from annotation.answer_key import Answer, AnswerKey, KnownItem, read_answer_key
 from annotation.key_scores import Score, score
 from annotation.pulled_table import TABLE
-from annotation.roster import Accounts, read_accounts, write_private
+from annotation.roster import Accounts, read_accounts, read_kept, write_private
 from annotation.rounds import TRAINING, Round, read_rounds
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, Missing
@@ -113,7 +113,7 @@ def read_state(project: Project) -> State:
     path = project.path(STATE)
     if not path.exists():
         return State()
-    known = json.loads(path.read_text("utf-8"))
+    known = read_kept(path)
     return State(known["closed"], [Override(**one) for one in known["overrides"]])
 
 

@@ -16,6 +16,7 @@ from annotation.assignment import Stop
 from annotation.key_scores import Score
 from annotation.label_studio_cli import add_to
 from annotation.qualification import (
+    STATE,
     attempts,
     close_attempts,
     control_scores,
@@ -325,6 +326,21 @@ def test_progress_stands_beside_json(project):
     assert [one["why"] for one in json.loads(answer.stdout)["overrides"]] == ["known"]
     assert "may rate" in answer.stderr
     assert "not shown on the server" in answer.stderr
+
+
+def test_a_reason_without_a_rater_is_refused(project):
+    app = application("test")
+    add_to(app)
+    with pytest.raises(InputError, match="--override RATER"):
+        CliRunner().invoke(
+            app, ["qualify", "--project", str(project.root), "--why", "x"], catch_exceptions=False
+        )
+
+
+def test_damaged_decisions_are_no_traceback(project):
+    write_private(project.path(STATE), "{")
+    with pytest.raises(InputError, match=r"qualification\.json: this file is damaged"):
+        read_state(project)
 
 
 def test_without_training_there_is_nothing_to_do(tmp_path):

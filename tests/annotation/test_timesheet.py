@@ -13,7 +13,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from annotation.cli import app
 from annotation.rounds import TRAINING
 from annotation.timesheet import WORK_HEAD, csv_text, timesheet, works, write_timesheet
 from corpus.sample.packaged import create_sample
@@ -147,6 +149,20 @@ def test_each_rating_is_written_with_sitting_and_position() -> None:
         ["a", "main", "u1", "False", "2026-03-05 08:01:00", "60.0", "0.0", "1", "1"],
         ["a", "main", "u2", "False", "2026-03-05 08:40:00", "120.2", "2219.8", "2", "1"],
     ]
+
+
+def test_names_stand_whole_on_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, _ = create_sample(tmp_path / "p")
+    rated = read_table(project.path("annotations/sample.parquet")).slice(0, 2)
+    moment = pa.array([datetime(2026, 3, 5, 8, tzinfo=UTC)] * 2, pa.timestamp("ms", tz="UTC"))
+    names = ["标注员" * 12 + "甲", "标注员" * 12 + "乙"]
+    for name, column in (("updated", moment), ("rater", pa.array(names))):
+        rated = rated.set_column(rated.column_names.index(name), name, column)
+    write_table(project.path("annotations/sample.parquet"), rated, rated.schema)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = CliRunner().invoke(app, ["timesheet", "--project", str(project.root)], catch_exceptions=False)
+    assert "甲" in shown.stdout
+    assert "乙" in shown.stdout
 
 
 def test_training_is_work_too(tmp_path: Path) -> None:
