@@ -200,6 +200,7 @@ def read_split(
     """
     where = f"{dataset}, split {name}"
     if is_field_map(dataset):
+        _refuse_unknown_features(features or (), (), str(dataset))
         return to_split(name, map_rows(read_field_map(dataset), name, cache_dir), description.schema, where)
     rows = load_rows(dataset, DEFAULT, name, cache_dir)
     issues = list(_feature_faults(description.schema, rows.features, where))

@@ -18,6 +18,7 @@ Such a file stands wherever a dataset does: ``baselines train MODEL map.yaml --o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from schemas.definition import definition_text, parse_schema
 from schemas.errors import InputError, Issue
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField
 from schemas.label_schema import LabelSchema
+from schemas.records import SPLIT_NAMES
 
 KEYS = ("dataset", "configuration", "schema", "splits", "columns")
 REQUIRED = ("dataset", "schema", "columns")
@@ -72,8 +74,8 @@ def read_field_map(path: str | Path) -> FieldMap:
     """Read a field map.
 
     Raises:
-        InputError: It is no YAML mapping, lacks a key or has an unknown one, or names a field that the schema
-            does not have; all faults at once.
+        InputError: It is no YAML mapping, lacks a key or has an unknown one, names a field that the schema
+            does not have, or what it says of splits or columns cannot be; all faults at once.
     """
     path = Path(path)
     where = str(path)
@@ -89,11 +91,14 @@ def read_field_map(path: str | Path) -> FieldMap:
         raise InputError(issues)
     text, _ = definition_text(_beside(path, str(found["schema"])))
     schema = parse_schema(text, str(found["schema"]))
-    columns = found["columns"]
-    if not isinstance(columns, dict):
-        raise InputError(
-            Issue("a mapping of our columns to theirs is expected here", where, column="columns")
-        )
+    columns, splits = found["columns"], found.get("splits") or {}
+    issues = [
+        Issue(f"a mapping of our {name} to theirs is expected here", where, column=name, value=given)
+        for name, given in (("columns", columns), ("splits", splits))
+        if not isinstance(given, dict)
+    ]
+    if issues:
+        raise InputError(issues)
     choices = [*KNOWN, *schema.by_name]
     issues = [
         Issue("this is no column of a map and no field of the schema", where, value=name, choices=choices)
@@ -106,6 +111,22 @@ def read_field_map(path: str | Path) -> FieldMap:
         for name, theirs in columns.items()
         if name not in IDS and len(_listed(theirs)) != 1
     ]
+    issues += [
+        Issue("an id is made of one column or more", where, column=name)
+        for name, theirs in columns.items()
+        if name in IDS and not _listed(theirs)
+    ]
+    names = {"configuration": found.get("configuration"), **splits}
+    issues += [
+        Issue("a name is expected here", where, column=str(ours), value=theirs)
+        for ours, theirs in names.items()
+        if theirs is not None and not isinstance(theirs, str)
+    ]
+    issues += [
+        Issue("there is no such split", where, column="splits", value=ours, choices=SPLIT_NAMES)
+        for ours in splits
+        if ours not in SPLIT_NAMES
+    ]
     if not any(name in schema for name in columns):
         issues.append(Issue("the map has no field of the schema", where, choices=list(schema.by_name)))
     if issues:
@@ -117,7 +138,7 @@ def read_field_map(path: str | Path) -> FieldMap:
         found.get("configuration"),
         schema,
         text,
-        found.get("splits") or {},
+        splits,
         {str(ours): tuple(map(str, _listed(theirs))) for ours, theirs in columns.items()},
     )
 
@@ -136,7 +157,8 @@ def map_rows(found: FieldMap, split: str, cache_dir: Path | None = None) -> pa.T
         cache_dir: Where ``datasets`` keeps its cache; by default its own place.
 
     Raises:
-        InputError: There is no such dataset, split or column, or a value is none of the schema's.
+        InputError: There is no such dataset, split or column, two utterances are called alike, or a value is
+            none of the schema's.
     """
     from datasets import ClassLabel, load_dataset
     from datasets.exceptions import DatasetGenerationError
@@ -177,9 +199,21 @@ def map_rows(found: FieldMap, split: str, cache_dir: Path | None = None) -> pa.T
         codes, faults = _codes(field, cells, where)
         table[field.name] = codes
         issues += faults
+    issues += _doubled(table["utterance_id"], where)
     if issues:
         raise InputError(issues)
     return _together(pa.table(table))
+
+
+def _doubled(ids: pa.Array, where: str) -> list[Issue]:
+    """Find utterances that are called alike: predictions and ratings are told by their ids."""
+    counts = Counter(ids.to_pylist())
+    doubled = {one: count for one, count in counts.items() if count > 1}
+    if not doubled:
+        return []
+    message = f"{len(doubled):,} ids are those of several utterances; choose other columns for them"
+    first, count = next(iter(doubled.items()))
+    return [Issue(message, where, None, None, "utterance_id", first, (), count)]
 
 
 def _listed(theirs: Any) -> list[Any]:  # noqa: ANN401 - whatever a map holds

@@ -188,6 +188,29 @@ def test_faults_of_a_field_map_are_named_all_at_once(foreign, cache):
     assert len(caught.value.issues) == 3
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("splits: {validation: dev}", "splits: dev", "our splits to theirs"),
+        ("{validation: dev}", "{validation: [dev, train]}", "a name is expected here"),
+        ("{validation: dev}", "{valid: dev}", "there is no such split"),
+        ("schema:", "configuration: 5\nschema:", "a name is expected here"),
+        ("dialogue_id: Scene", "dialogue_id: []", "one column or more"),
+        ("text: Line", "text: Line, utterance_id: Who", "ids are those of several utterances"),
+    ],
+)
+def test_what_a_field_map_cannot_say(foreign, cache, before, after, message):
+    foreign.write_text(MAP.replace(before, after), "utf-8")
+    with pytest.raises(InputError, match=message):
+        read_split(foreign, describe(foreign), "validation", cache)
+
+
+def test_another_dataset_has_no_features(foreign, cache):
+    with pytest.raises(InputError, match="no such features"):
+        load_training(foreign, cache, ["mfcc"])
+    assert not load_training(foreign, cache, []).train.features
+
+
 def test_an_id_may_be_made_of_several_columns(foreign, cache):
     text = foreign.read_text("utf-8")
     foreign.write_text(text.replace("dialogue_id: Scene", "dialogue_id: [Who, Scene]"), "utf-8")
