@@ -150,7 +150,7 @@ def _refuse_stale(project: Project, tables: Sequence[str], features: Sequence[st
             message = f"{name} was made before {', '.join(stale)} changed; run '{provenance.step}' again"
             issues.append(Issue(message, str(project.root)))
     if project.has(AGREEMENT):
-        made_from = json.loads(project.path(AGREEMENT).read_text("utf-8"))["made_from"]
+        made_from = project.read_report(AGREEMENT, "annotation agreement", "made_from")["made_from"]
         stale = project.changed(made_from["inputs"])
         if stale:
             message = (

@@ -255,7 +255,7 @@ def _agreement(project: Project) -> Iterator[str]:
     yield "## Agreement\n"
     yield "| field | level | items | raters | Krippendorff's alpha | 95% interval |"
     yield "|---|---|---:|---:|---:|---|"
-    for name, one in json.loads(path.read_text("utf-8"))["fields"].items():
+    for name, one in project.read_report(AGREEMENT, "annotation agreement", "fields")["fields"].items():
         alpha = one["coefficients"]["alpha"]
         value = f"{alpha['value']:.3f}" if alpha["value"] is not None else alpha["reason"]
         interval = f"{alpha['low']:.3f} to {alpha['high']:.3f}" if alpha["low"] is not None else ""
@@ -268,7 +268,8 @@ def _qualification(project: Project) -> Iterator[str]:
     path = project.path(QUALIFICATION)
     if not path.exists():
         return
-    known = json.loads(path.read_text("utf-8"))
+    parts = ("raters", "training", "control")
+    known = project.read_report(QUALIFICATION, "annotation qualify", *parts)
     yield "## Training of the raters\n"
     if known["raters"] and known["raters_by_attempts"] is None:
         yield (

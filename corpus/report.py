@@ -5,7 +5,6 @@ One self-contained HTML page, in English or Chinese, for people who will annotat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -217,7 +216,7 @@ def _numbers(one: IntervalField, values: pa.Array, title: str, say: Say) -> Elem
 
 
 def _agreement(project: Project, language: str, say: Say) -> Iterator[page.Content]:
-    known = json.loads(project.path(AGREEMENT).read_text("utf-8"))
+    known = project.read_report(AGREEMENT, "annotation agreement", "made_from", "fields")
     if project.changed(known["made_from"]["inputs"]):
         yield say("agreement_old")
         return

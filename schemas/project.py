@@ -343,6 +343,25 @@ class Project:
         known = read_provenance(self.path(name)) if self.has(name) else None
         return known is not None and known.to_json() == provenance.to_json()
 
+    def read_report(self, name: str, made_by: str, *parts: str) -> dict[str, Any]:
+        """Read a JSON report that a step wrote.
+
+        Args:
+            name: Its path in the project.
+            made_by: The command that makes it.
+            parts: What it must have.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        try:
+            found = json.loads(self.path(name).read_text("utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not found.keys() >= set(parts):
+            raise InputError(Issue(f"this report is damaged; delete it and run '{made_by}' again", name))
+        return found
+
     def stale_inputs(self, name: str) -> list[str]:
         """Return the inputs of a derived table that are gone or have changed since it was made."""
         provenance = read_provenance(self.path(name))

@@ -10,7 +10,8 @@ import pytest
 from annotation.key_scores import Score
 from annotation.qualification import Attempt, Override
 from annotation.qualification_report import REPORT, Qualification
-from corpus.card import write_card
+from corpus.card import AGREEMENT, QUALIFICATION, write_card
+from schemas.errors import InputError
 from schemas.project import Project
 
 
@@ -71,3 +72,18 @@ def test_the_counts_of_few_raters_are_not_said(tmp_path: Path) -> None:
 def test_nothing_of_a_single_rater(card: str) -> None:
     for secret in ("label-studio", "r1", "r4", "knows the corpus"):
         assert secret not in card
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+@pytest.mark.parametrize(("file", "step"), [(AGREEMENT, "agreement"), (QUALIFICATION, "qualify")])
+def test_damaged_reports_are_named_with_what_makes_them(
+    tmp_path: Path, file: str, step: str, text: str
+) -> None:
+    project = Project.create(tmp_path / "p")
+    project.path("dialogues.parquet").touch()
+    project.path(file).parent.mkdir()
+    project.path(file).write_text(text, "utf-8")
+    settings = project.path("corpus.yaml")
+    settings.write_text(settings.read_text("utf-8").replace("languages: []", "languages: [zh]"), "utf-8")
+    with pytest.raises(InputError, match=f"{file}: this report is damaged.*'annotation {step}'"):
+        write_card(Project(project.root), tmp_path, {"default": {"train": 1}}, "labels/x.parquet", "d")
