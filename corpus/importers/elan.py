@@ -37,7 +37,10 @@ def read(path: Path, tiers: Sequence[str] = ()) -> Transcript:
     _refuse_unsafe(path)
     try:
         found = Eaf(str(path), suppress_version_warning=True)
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+    except KeyError as error:
+        lacking = str(error.args[0]).rpartition("}")[2]  # without its namespace
+        raise InputError(Issue(f"this ELAN file is broken: it lacks {lacking!r}", str(path))) from None
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
         raise InputError(Issue(f"this ELAN file is broken: {error!r}", str(path))) from None
     if found.header.get("TIME_UNITS", "milliseconds") != "milliseconds":
         message = "times of an ELAN file are read in milliseconds"

@@ -127,7 +127,10 @@ def test_entities_and_document_types_are_refused(
         (lambda text: "", "broken XML"),
         (lambda text: "\0\1\2" * 100, "broken XML"),
         (lambda text: "<html/>", "no annotation document"),
-        (lambda text: text.replace("TIME_SLOT_ID=", "ID="), "this ELAN file is broken"),
+        (
+            lambda text: text.replace("TIME_SLOT_ID=", "ID="),
+            "this ELAN file is broken: it lacks 'TIME_SLOT_ID'",
+        ),
         (
             lambda text: text.replace("<HEADER>", '<HEADER TIME_UNITS="PAL-frames">'),
             "milliseconds, got 'PAL-frames'",
