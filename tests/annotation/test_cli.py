@@ -243,7 +243,8 @@ def test_notes_and_counts_are_the_same_the_second_time(sample):
     first, again = (json.loads(run(*words, "--json")) for _ in range(2))
     assert (first.pop("changed"), again.pop("changed")) == (True, False)
     assert first == again
-    assert "valence: glad does not decide interval fields: gaussian_raters was used" in first["notes"]
+    used = "glad does not decide interval fields: gaussian_raters was used"
+    assert f"valence, arousal, dominance: {used}" in first["notes"]
     out = run(*words)
     assert all(note in out for note in first["notes"])
     assert "Nothing to do" in out
