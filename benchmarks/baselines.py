@@ -45,6 +45,8 @@ SAMPLE = {
     **{"select": "accuracy", "epochs": 40, "patience": 40, "batch_turns": 1024, "learning_rate": 0.003},
     **{"dropout": 0.4, "modality_dropout": 0.0},
 }
+ATTENTIVE = {"mmtrans-mt": {"dropout": 0.3}, "mult": {"dropout": 0.3}}
+"""What Transformers ask for in place of that."""
 MULTIMODAL = ("context-fusion", "soft-sharing", "mmtrans-mt", "bc-lstm", "lmf", "mult")
 TARGETS = {
     "meld": {"emotion": ("weighted_f1", 58.0), "sentiment": ("weighted_f1", 66.0)},
@@ -153,7 +155,13 @@ def measure_sample(work: Path, seeds: range, models: tuple[str, ...]) -> None:
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for model in models:
         results = [
-            run(model, dataset, seed, SAMPLE, work / "runs" / f"sample-{model}" / f"seed-{seed}")
+            run(
+                model,
+                dataset,
+                seed,
+                {**SAMPLE, **ATTENTIVE.get(model, {})},
+                work / "runs" / f"sample-{model}" / f"seed-{seed}",
+            )
             for seed in seeds
         ]
         for field, own_best in here.items():
@@ -253,7 +261,7 @@ def measure_speed(work: Path, models: tuple[str, ...]) -> None:
     data = load_training(generated(work))
     print("\n| model | utterances/s | limit |\n|---|--:|---|")
     for model in models:
-        settings = {**SAMPLE, "patience": 99, "tune_thresholds": False}
+        settings = {**SAMPLE, **ATTENTIVE.get(model, {}), "patience": 99, "tune_thresholds": False}
         fit(model, data, 0, {**settings, "epochs": 1})  # what is loaded once is no part of an epoch
         took = []
         for epochs in (1, 4):
