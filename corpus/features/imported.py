@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
@@ -33,6 +34,9 @@ UNKNOWN = "unknown"
 ID, FEATURES = "utterance_id", "features"
 ROWS = 256
 """Utterances of a part."""
+
+_DAMAGED = (ValueError, OSError, EOFError, MemoryError, BadZipFile, zlib.error)
+"""What libraries raise over damaged files; a header of an array may ask for any amount of memory."""
 
 
 class Source(ABC):
@@ -98,11 +102,10 @@ class _NpzSource(Source):
             names = list(self._file.files)
             self._rows = self._file[FEATURES] if {ID, FEATURES} == set(names) else None
             self.ids = [str(one) for one in self._file[ID]] if self._rows is not None else names
-        except (ValueError, BadZipFile, OSError, AttributeError) as error:
+        except (*_DAMAGED, AttributeError) as error:
             raise InputError(Issue(f"this NPZ file cannot be read: {error}", str(path))) from None
-        if self._rows is not None and len(self._rows) != len(self.ids):
-            message = f"{ID} and {FEATURES} have different lengths"
-            raise InputError(Issue(message, str(path), value=f"{len(self.ids)} and {len(self._rows)}"))
+        if self._rows is not None:
+            _refuse_lengths(path, len(self.ids), len(np.atleast_1d(self._rows)))
 
     def get(self, place: int) -> npt.NDArray[Any] | None:
         if self._rows is not None:
@@ -114,7 +117,10 @@ class _NpzSource(Source):
 
 
 class _Hdf5Source(Source):
-    """Data sets named by utterance, or groups named so that hold ``features`` (as in CMU's .csd files)."""
+    """Data sets named by utterance, or groups named so that hold ``features`` (as in CMU's .csd files).
+
+    Or, as in NPZ, the two data sets ``utterance_id`` and ``features``, a row an utterance.
+    """
 
     def __init__(self, path: Path, known: Container[str]) -> None:
         h5py: Any = require("h5py")
@@ -124,6 +130,11 @@ class _Hdf5Source(Source):
             raise InputError(Issue(f"this is not a readable HDF5 file: {error}", str(path))) from None
         self._paths: list[str] = []
         self._file.visititems(self._visit)
+        self._in_rows = set(self._paths) == {ID, FEATURES}
+        if self._in_rows:
+            self.ids = [_text(one) for one in np.ravel(self._file[ID][()])]
+            _refuse_lengths(path, len(self.ids), len(np.atleast_1d(self._file[FEATURES])))
+            return
         grouped = [one for one in self._paths if one.rpartition("/")[2] == FEATURES]
         self._paths = grouped or self._paths
         keys = [one.rpartition("/")[0] if grouped else one for one in self._paths]
@@ -135,7 +146,17 @@ class _Hdf5Source(Source):
             self._paths.append(name)
 
     def get(self, place: int) -> npt.NDArray[Any] | None:
-        return np.asarray(self._file[self._paths[place]])
+        return np.asarray(self._file[FEATURES][place] if self._in_rows else self._file[self._paths[place]])
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _refuse_lengths(path: Path, ids: int, rows: int) -> None:
+    if ids != rows:
+        message = f"{ID} and {FEATURES} have different lengths"
+        raise InputError(Issue(message, str(path), value=f"{ids} and {rows}"))
 
 
 _SOURCES: dict[str, type[_ParquetSource] | type[_NpzSource] | type[_Hdf5Source]] = {
@@ -215,7 +236,11 @@ def check(source: Source, utterance_ids: Sequence[str], where: str) -> _Checked:
             faults.add("this utterance stands twice in the file", one)
             continue
         place[one] = number
-        values = source.get(number)
+        try:
+            values = source.get(number)
+        except _DAMAGED:
+            faults.add("these features cannot be read: the file is damaged", one)
+            continue
         if values is None:
             continue
         if values.dtype.kind not in "fiu" or values.ndim not in (1, 2) or not values.size:

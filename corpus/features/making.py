@@ -150,9 +150,9 @@ def refuse_name(project: Project, name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         message = "a name of features is made of a-z, 0-9, - and _"
-        raise InputError(Issue(message, column="--as", value=name))
+        raise InputError(Issue(message, value=name))
     if name in {field.name for field in project.schema}:
-        raise InputError(Issue("a label has this name", column="--as", value=name))
+        raise InputError(Issue("a label has this name, which features cannot have", value=name))
 
 
 def plan(project: Project, extractor: Extractor, name: str, recipe: Mapping[str, Any]) -> list[Shard]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +67,21 @@ def as_csd(path: Path, arrays: Arrays) -> Path:
             file[f"covarep/data/{one}/features"] = values
             file[f"covarep/data/{one}/intervals"] = np.zeros((len(values), 2))
     return path.with_suffix(".csd")
+
+
+def as_hdf5_rows(path: Path, arrays: Arrays) -> Path:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path.with_suffix(".hdf5"), "w") as file:
+        file["utterance_id"] = np.array(list(arrays), "S")
+        file["features"] = np.stack(list(arrays.values()))
+    return path.with_suffix(".hdf5")
+
+
+def test_hdf5_may_hold_a_row_an_utterance(project: Project, tmp_path: Path) -> None:
+    arrays = vectors()
+    import_features(project, "mine", as_hdf5_rows(tmp_path / "file", arrays))
+    found = {row["utterance_id"]: row["features"] for row in imported(project, "mine")}
+    assert found == {one: values.tolist() for one, values in arrays.items()}
 
 
 def imported(project: Project, name: str) -> list[object]:
@@ -166,6 +183,29 @@ def test_files_that_cannot_be_read(project: Project, tmp_path: Path, name: str) 
         (tmp_path / name).write_bytes(b"neither this nor that")
     with pytest.raises(InputError):
         import_features(project, "mine", tmp_path / name)
+
+
+def test_a_file_that_is_damaged_in_the_middle(project: Project, tmp_path: Path) -> None:
+    path = as_npz(tmp_path / "file", {one: np.arange(100.0) for one in IDS})
+    content = bytearray(path.read_bytes())
+    content[content.find(b"\x93NUMPY") + 500] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="these features cannot be read: the file is damaged, got 'u0'"):
+        import_features(project, "mine", path)
+
+
+@pytest.mark.parametrize("shape", [(10**13,), ()])
+def test_arrays_that_cannot_be(project: Project, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """A header that asks for more memory than there is; and one number for all."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    ids = io.BytesIO()
+    np.save(ids, np.array(IDS))
+    with zipfile.ZipFile(tmp_path / "file.npz", "w") as file:
+        file.writestr("features.npy", header.getvalue() + bytes(8))
+        file.writestr("utterance_id.npy", ids.getvalue())
+    with pytest.raises(InputError, match=r"cannot be read|different lengths"):
+        import_features(project, "mine", tmp_path / "file.npz")
 
 
 def test_tables_without_features(project: Project, tmp_path: Path) -> None:
