@@ -60,6 +60,7 @@ class _State:
 
     Attributes:
         server: Name of the server that holds the projects, see `client.Client`; empty before the first one.
+        condition: Which modalities their pages show; empty before the first one.
         projects: Number of each adjudicator's project, by pseudonym.
         tasks: Adjudicator of each utterance that was sent.
         decisions: Raw annotations by unique id and time, with the data of their task; identities inside.
@@ -67,6 +68,7 @@ class _State:
     """
 
     server: str = ""
+    condition: str = ""
     projects: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, Json] = field(default_factory=dict)
@@ -147,7 +149,8 @@ def push_disagreements(
         tell: Gets a line for each step.
 
     Raises:
-        InputError: The roster has no adjudicator, there are no ratings, or the server fails.
+        InputError: The roster has no adjudicator, there are no ratings, the condition is not that of the
+            pages or needs clips that are not there, or the server fails.
     """
     people = [one for one in read_roster(project) if one.role is Role.ADJUDICATOR]
     if not people:
@@ -155,6 +158,11 @@ def push_disagreements(
     client = client or Client.of(project)
     state = _read_state(project)
     state.require(client)
+    standing = {one["id"] for one in client.projects()}
+    if state.condition not in ("", condition) and standing & set(state.projects.values()):
+        message = "the adjudicators' pages show another condition"
+        raise InputError(Issue(message, "--condition", value=condition.value, choices=[state.condition]))
+    state.condition = condition.value
     ratings = project_ratings(project)
     ratings = ratings.filter(pc.not_equal(ratings.column("origin"), ADJUDICATION))
     labels = decide(ratings, project.schema, "majority", min_agreement).labels
@@ -171,7 +179,6 @@ def push_disagreements(
         if utterance not in state.tasks or utterance in left:
             counts = list(state.tasks.values())
             state.tasks[utterance] = min(adjudicators, key=counts.count)
-    _write_state(project, state)
     places = {
         turn.utterance_id: (dialogue, index)
         for dialogue in read_dialogues(project)
@@ -181,12 +188,20 @@ def push_disagreements(
     for row in ratings.to_pylist():
         answers.setdefault(row["utterance_id"], []).append(row)
     clips, receipts, new = Clips(project), Receipts(project), {}
-    standing = {one["id"] for one in client.projects()}
+    wanted: dict[str, dict[str, Make]] = {}
     for one in people:
-        rater = names[one.key]
-        mine = [name for name, whose in state.tasks.items() if whose == rater and name in places]
         sheet = _sheet(project.schema, one, condition)
-        if not mine:
+        wanted[one.key] = {
+            sheet.key(name): _make(*places[name], sheet, clips, answers.get(name, []), project.schema)
+            for name, whose in state.tasks.items()
+            if whose == names[one.key] and name in places
+        }
+        for key in wanted[one.key].keys() - _decided_keys(state):
+            wanted[one.key][key]()  # what cannot be made is told before anything is dealt
+    _write_state(project, state)
+    for one in people:
+        rater, sheet = names[one.key], _sheet(project.schema, one, condition)
+        if not wanted[one.key]:
             continue
         if state.projects.get(rater) not in standing:
             tell(f"making the project of {rater}")
@@ -198,12 +213,8 @@ def push_disagreements(
             _write_state(project, state)
         number = state.projects[rater]
         show_media(project, client, number, condition)
-        wanted = {
-            sheet.key(name): _make(*places[name], sheet, clips, answers.get(name, []), project.schema)
-            for name in mine
-        }
         tell(f"pushing to {ADJUDICATION} · {rater}")
-        new[rater] = push_missing(client, number, wanted, receipts, _decided_keys(state))[0]
+        new[rater] = push_missing(client, number, wanted[one.key], receipts, _decided_keys(state))[0]
     return Sent(len(undecided), new)
 
 

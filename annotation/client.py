@@ -97,14 +97,16 @@ class Client:
         That is the one that ``LABEL_STUDIO_URL`` and ``LABEL_STUDIO_API_KEY`` name, else the project's own.
 
         Raises:
-            InputError: Only one of the two is set, or there is no server yet.
+            InputError: Only one of the two is set, the key cannot be one, or there is no server yet.
         """
         url, key = os.environ.get("LABEL_STUDIO_URL"), os.environ.get("LABEL_STUDIO_API_KEY")
         if bool(url) != bool(key):
             lacking = "LABEL_STUDIO_API_KEY" if url else "LABEL_STUDIO_URL"
             raise InputError(f"of LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, {lacking} is not set")
         if url and key:
-            return cls(url, key)
+            if not key.isascii():
+                raise InputError("LABEL_STUDIO_API_KEY holds letters that no access token has")
+            return cls(url.strip(), key.strip())
         credentials = read_credentials(project)
         return cls(credentials.url, credentials.token, name=OWN, address=credentials.address)
 

@@ -7,6 +7,7 @@ out or ran twice ends in the same state: each task once, in the rater's order.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from annotation.installation import Tell, silent
 from annotation.predictions import Prediction, predicted, read_predictions
 from annotation.pulled import Index, answered_keys, read_index
 from annotation.rounds import Round, read_round, read_rounds, schema_of
-from annotation.server_faults import PASSING, ServerDown
+from annotation.server_faults import PASSING, NotFound, ServerDown
 from annotation.sheet import Design, Sheet
 from annotation.standing import Receipts, Standing
 from annotation.tasks import Dialogue, dialogue_task, media_url, read_dialogues, utterance_task
@@ -121,13 +122,27 @@ def push(
             tell(f"pushing to {one.name} · {rater}")
             rated, number = answered_keys(index, one.name, rater, skipped=False), one.projects[rater]
             today, limit = wanted, project.settings.rounds.get(one.name, RoundSettings()).daily_limit
-            if limit is not None:
-                tasks = client.tasks(number) if client.project(number)["task_number"] else []
-                today = portion(wanted, tasks, rated, limit, midnight(client.date, local))
-            done = push_missing(client, number, today, receipts, rated)
+            with _naming(one, rater):
+                if limit is not None:
+                    tasks = client.tasks(number) if client.project(number)["task_number"] else []
+                    today = portion(wanted, tasks, rated, limit, midnight(client.date, local))
+                done = push_missing(client, number, today, receipts, rated)
             held, later = len(wanted) - len(today), len(whole) - len(wanted)
             found.append(Pushed(one.name, rater, *done, held=held, later=later))
     return found
+
+
+@contextmanager
+def _naming(made: Round, rater: str) -> Iterator[None]:
+    """Say whose project it is that does not stand on the server any more."""
+    try:
+        yield
+    except NotFound:
+        message = (
+            "somebody deleted this rater's project on the server; 'annotation setup' with the words of this "
+            "round makes it again, with what is not rated yet"
+        )
+        raise InputError(Issue(message, f"round {made.name}", value=rater)) from None
 
 
 def _unfinished_poorer(

@@ -53,6 +53,8 @@ from schemas.tables import read_table
 
 _TITLE = 50
 """Characters of a project's title that Label Studio takes."""
+_NAME = 200
+"""Bytes of the name of a round: names of files end at 255, and theirs are longer."""
 
 
 @dataclass(frozen=True)
@@ -212,10 +214,11 @@ def _decide(project: Project, plan: Plan, raters: Sequence[Person], accounts: Ac
     """Return the round of this name, or decide what it is."""
     name = plan.name
     refused = not name.strip() or name.startswith(".") or name.endswith(REPEAT) or name == ADJUDICATION
+    refused = refused or len(name.encode()) > _NAME
     if refused or "/" in name or "|" in name or name.splitlines() != [name]:
         message = (
             "the name of a round may not hold '/', '|' or a line break, begin with '.', end with "
-            f"{REPEAT!r} or be {ADJUDICATION!r}"
+            f"{REPEAT!r}, be {ADJUDICATION!r} or take more than {_NAME} bytes (a Chinese letter takes 3)"
         )
         raise InputError(Issue(message, "--round", value=plan.name))
     rounds = read_rounds(project)

@@ -65,7 +65,13 @@ def test_the_whole_way_from_disagreement_to_decision(rated):
     project = rated.project
     ratings, agreement = project.path(TABLE).read_bytes(), measure_project(project).to_dict()["fields"]
     ties = ids_of(project, {1})
+    with pytest.raises(InputError, match="needs a clip"):
+        push_disagreements(project)
+    with pytest.raises(InputError, match="nothing was sent"):
+        pull_decisions(project)
     sent = push_disagreements(project, condition=Condition.TEXT)
+    with pytest.raises(InputError, match=r"--condition: .* got 'video'; valid: text"):
+        push_disagreements(project, condition=Condition.VIDEO)
     judge = rated.pseudonym("judge")
     assert (sent.undecided, sent.new) == (len(ties), {judge: len(ties)})
     again = push_disagreements(project, condition=Condition.TEXT)

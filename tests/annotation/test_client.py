@@ -165,6 +165,9 @@ def test_the_environment_names_an_existing_server(served, monkeypatch):
     monkeypatch.setenv("LABEL_STUDIO_URL", f"{served.url}/")
     with pytest.raises(InputError, match="LABEL_STUDIO_API_KEY is not set"):
         Client.of(served.project)
-    monkeypatch.setenv("LABEL_STUDIO_API_KEY", token)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "密钥")
+    with pytest.raises(InputError, match="LABEL_STUDIO_API_KEY holds"):
+        Client.of(served.project)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", f"{token}\n")
     assert Client.of(served.project).url == served.url
     assert Client.of(served.project).who()["email"]

@@ -81,6 +81,8 @@ def test_a_project_is_made_again_though_the_schema_was_edited(done, tmp_path):
     project.path(folder.SCHEMA).write_text(text, "utf-8")
     project = served.project = Project(project.root)
     served.client.sdk.projects.delete(served.number(made, "ann"))
+    with pytest.raises(InputError, match=r"round pilot: somebody deleted .* got 'label-studio:r\d'"):
+        push(project)
     found = set_up(project, plan)
     assert found.made == [served.pseudonym("ann")]
     assert found.round.projects != made.projects

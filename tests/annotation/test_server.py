@@ -125,6 +125,14 @@ def test_an_address_of_another_machine_is_refused(project):
         pass
 
 
+def test_an_address_that_is_none_is_refused(project):
+    with (
+        pytest.raises(InputError, match="--host: this machine has no such address, got 'no such host'"),
+        server.running(project, host="no such host", port=free_port(), python=python()),
+    ):
+        pass
+
+
 def test_data_that_somebody_else_made_are_refused(project):
     project.path(f"{server.FOLDER}/data").mkdir(parents=True)
     project.path(server.DATABASE).write_bytes(b"")

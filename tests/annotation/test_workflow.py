@@ -99,7 +99,7 @@ def test_nobody_sees_a_richer_condition_first(copied):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a/b", ".x", "pilot-repeat", "a\nb", "a\r", "a\u2028b", "a|b", "adjudication"]
+    "name", ["", "a/b", ".x", "pilot-repeat", "a\nb", "a\r", "a\u2028b", "a|b", "adjudication", "长" * 67]
 )
 def test_impossible_names_of_rounds(copied, name):
     with pytest.raises(InputError, match="name of a round"):
