@@ -30,8 +30,9 @@ _NUMBER = re.compile(r"(\d+)")
 
 
 def is_clip_folder(path: Path) -> bool:
-    """Say whether a path is a folder of recordings, and not a dataset."""
-    return path.is_dir() and not (path / DEFAULT).is_dir() and any(_recordings(path))
+    """Say whether a path is a folder of recordings, and neither a dataset nor a project."""
+    others = (path / DEFAULT, path / folder_of_project.SETTINGS)
+    return path.is_dir() and not any(one.exists() for one in others) and any(_recordings(path))
 
 
 def _recordings(folder: Path) -> Iterator[Path]:

@@ -27,6 +27,7 @@ from schemas.definition import parse_schema
 from schemas.errors import InputError, Issue
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
 from schemas.label_schema import LabelSchema
+from schemas.project import DATASET, SETTINGS
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -145,6 +146,9 @@ def describe(dataset: str | Path) -> Description:
         mapped = read_field_map(dataset)
         made_of = hashlib.sha256(f"{mapped.schema_text}{mapped.path.read_text('utf-8-sig')}".encode())
         return Description(mapped.schema, mapped.schema_text, made_of.hexdigest(), {})
+    if (Path(dataset) / SETTINGS).is_file():
+        message = f"this is a project; 'corpus build' makes its dataset, {Path(dataset) / DATASET}"
+        raise InputError(Issue(message, str(dataset)))
     paths, issues = {}, []
     for name in (SCHEMA, PROVENANCE):
         path = find_file(dataset, name)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from baselines.clips import without_recordings
 from baselines.data import Split
 from baselines.features import Features
-from baselines.seen import seen_by
+from baselines.seen import AUDIO, READ, TEXT, seen_by
 from corpus.features import inputs
 from corpus.features.extractor import Absent, Extractor, Item, Modality, lacks, results
 from corpus.features.remaking import remake
@@ -54,7 +55,7 @@ def with_inputs(
         models: Folders and files in which models of extractors may be found.
 
     Returns:
-        The utterances with features, and by features how many utterances lack them.
+        The utterances with features, and by input of the model how many utterances lack it.
 
     Raises:
         InputError: Features cannot be made here, or the model sees nothing of these utterances; all at once.
@@ -63,6 +64,7 @@ def with_inputs(
     features, missing, issues = {}, {}, []
     for name, recipe in streams.items():
         if recipe["kind"] != _FEATURES:
+            missing[name] = _lacking(split, READ[recipe["kind"]])
             continue
         try:
             features[name] = _features(name, recipe, items, len(split), models)
@@ -71,11 +73,18 @@ def with_inputs(
             issues += error.issues
     if issues:
         raise InputError(issues)
-    blind = all(one == len(split) for one in missing.values()) and len(missing) == len(streams)
-    if streams and blind:
+    if streams and all(one == len(split) for one in missing.values()):
         choices = seen_by(config).kinds or list(streams)
         raise InputError(Issue("the model sees nothing of these utterances", choices=choices))
     return dataclasses.replace(split, features=features), missing
+
+
+def _lacking(split: Split, kind: str) -> int:
+    """Count the utterances that have nothing of what a model reads itself."""
+    if kind == TEXT:
+        return sum(not one.strip() for one in split.texts)
+    clips = split.clips or without_recordings(split.utterance_ids)
+    return sum(one.sound() is None if kind == AUDIO else not one.pictures(1) for one in clips)
 
 
 def _features(

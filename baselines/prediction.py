@@ -36,7 +36,8 @@ class Predicted:
             (how sure the model is, the mean over categorical fields) and, of every field that was learnt, the
             value names and the probabilities (``FIELD_soft``). ``annotation push --predictions`` takes it.
         utterances: How many there are.
-        missing: Of features that were made for this, how many utterances have none and were masked.
+        missing: By input of the model, how many utterances have none and were masked; of a split of a dataset
+            it is not counted.
     """
 
     path: Path
@@ -95,7 +96,8 @@ def _predict_fresh(
     """Predict for utterances that are in no dataset."""
     config = {"streams": getattr(model.config, "streams", {})}
     filled, missing = with_inputs(utterances, config, items_of(utterances, project), models)
-    path = out or source.resolve().with_suffix(".predictions.parquet")
+    name = source.resolve().name if source.is_dir() else source.stem  # a folder may have a dot in its name
+    path = out or source.resolve().with_name(f"{name}.predictions.parquet")
     content = source.read_bytes() if source.is_file() else "\n".join(utterances.utterance_ids).encode()
     digest = hashlib.sha256(content).hexdigest()
     return Predicted(_write(model, filled, path, digest), len(filled), missing)

@@ -24,7 +24,7 @@ _SHOWN = {
     Condition.AUDIO.value: frozenset(("audio",)),
     Condition.VIDEO.value: frozenset(("video",)),
 }
-_READ = {"ngrams": TEXT, "text-encoder": TEXT, "sound-encoder": AUDIO, "picture-encoder": VIDEO}
+READ = {"ngrams": TEXT, "text-encoder": TEXT, "sound-encoder": AUDIO, "picture-encoder": VIDEO}
 """What streams of each kind read themselves; without the modules of the encoders, which need torch."""
 STREAMS = {
     "text-encoder": "text encoder",
@@ -58,7 +58,7 @@ def seen_by(config: Mapping[str, Any]) -> Seen:
     context = _CONTEXTS.get(str(config["context"])) if config.get("context") is not None else None
     if streams is None:
         return Seen(context=context)
-    names = dict.fromkeys(_READ.get(str(recipe.get("kind")), name) for name, recipe in streams.items())
+    names = dict.fromkeys(READ.get(str(recipe.get("kind")), name) for name, recipe in streams.items())
     kinds = dict.fromkeys(kind for name, recipe in streams.items() if (kind := _kind(name, recipe)))
     return Seen(tuple(names), context, tuple(kinds))
 
@@ -66,7 +66,7 @@ def seen_by(config: Mapping[str, Any]) -> Seen:
 def _kind(name: str, recipe: Mapping[str, Any]) -> str | None:
     """Return what a stream shows; features of which nobody says are taken by their name."""
     told = recipe.get("made_by", {}).get("modality")
-    found = _READ.get(str(recipe.get("kind"))) or _OF_FEATURES.get(str(told)) or name.split("-")[0]
+    found = READ.get(str(recipe.get("kind"))) or _OF_FEATURES.get(str(told)) or name.split("-")[0]
     return found if found in _SHOWN[Condition.FULL.value] else None
 
 

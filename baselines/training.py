@@ -136,7 +136,11 @@ def fit(
             return fit(model_name, data, seed, settings, Path(folder), fields)
     schema = data.description.schema
     labeled = tuple(one.name for one in schema if data.train.labels[one.name].known.any())
-    wanted = labeled if fields is None else tuple(dict.fromkeys(schema[name].name for name in fields))
+    wanted = labeled if fields is None else tuple(dict.fromkeys(fields))
+    unknown = [one for one in wanted if one not in schema]
+    if unknown:
+        message, names = "the dataset has no such field", list(schema.by_name)
+        raise InputError([Issue(message, column="--fields", value=one, choices=names) for one in unknown])
     learnt = tuple(name for name in wanted if name in labeled)
     if not learnt:
         message = "no utterance of train has a label of these fields"

@@ -23,6 +23,7 @@ from corpus.features.pretrained import Pretrained
 from corpus.features.remaking import remake
 from corpus.features.text_encoder import TextEncoder
 from schemas.errors import InputError
+from schemas.project import Project
 from tests.baselines.neural import QUICK
 from tests.baselines.recordings import COLOURS, RATE, mp4, tone, write_media
 from tests.baselines.test_inputs import table
@@ -115,14 +116,14 @@ def test_features_are_made_as_the_run_says_and_missing_ones_are_masked(tiny, fol
     train("context-fusion", tiny, run, settings=QUICK, cache_dir=cache)
     result = CliRunner().invoke(app, ["predict", str(run), str(folder), "--json"], catch_exceptions=False)
     found = json.loads(result.stdout)
-    assert found["missing"] == {"mfcc": 1}
+    assert found["missing"] == {"mfcc": 1, "text": 2}
     assert found["predictions"] == str(tmp_path / "talk.predictions.parquet")
     assert list(read_predictions(tmp_path / "talk.predictions.parquet", maker.schema)) == [
         *("2", "10", "next/a", "next/b")
     ]
     # Of a transcript all sound is missing.
     (tmp_path / "talk.txt").write_text("A: go away!\n", "utf-8")
-    assert predict(run, tmp_path / "talk.txt").missing == {"mfcc": 1}
+    assert predict(run, tmp_path / "talk.txt").missing == {"mfcc": 1, "text": 0}
 
 
 def test_what_the_run_wants_and_is_not_at_hand_is_said(tiny, folder, tmp_path, cache, small_model):  # noqa: F811
@@ -157,12 +158,33 @@ def test_a_model_that_sees_nothing_of_it_is_refused(tiny, tmp_path, cache):
         predict(tmp_path / "run", tmp_path / "talk.txt")
 
 
+def test_a_model_of_words_does_not_answer_for_recordings_alone(tiny, tmp_path, cache):
+    train("bc-lstm", tiny, tmp_path / "run", settings=QUICK, cache_dir=cache)
+    for name in ("show.1", "show.2"):
+        write_wav(tmp_path / name / "a.wav", tone("joy", 1))
+        with pytest.raises(InputError, match="sees nothing"):
+            predict(tmp_path / "run", tmp_path / name)
+        (tmp_path / name / "a.txt").write_text("go away!", "utf-8")
+    paths = [predict(tmp_path / "run", tmp_path / name).path for name in ("show.1", "show.2")]
+    assert [one.name for one in paths] == ["show.1.predictions.parquet", "show.2.predictions.parquet"]
+
+
+def test_a_project_is_no_folder_of_clips(tiny, tmp_path, cache):
+    project = Project.create(tmp_path / "project")
+    write_wav(project.root / "media" / "a.wav", tone("joy", 1))
+    train("majority", tiny, tmp_path / "run", cache_dir=cache)
+    with pytest.raises(InputError, match="this is a project; 'corpus build' makes its dataset"):
+        predict(tmp_path / "run", project.root)
+
+
 def test_encoders_on_the_fly_read_the_clips(tiny, folder, tmp_path, cache, maker, small_model):  # noqa: F811
     write_media(tiny, maker)
     assert load_training(tiny, cache).train.clips
     settings = {**QUICK, "epochs": 1, "audio_encoder": str(small_model("hubert")), "audio_tuning": "full"}
     train("lmf", tiny, tmp_path / "run", settings=settings, cache_dir=cache)
-    heard = pq.read_table(predict(tmp_path / "run", folder).path)
+    predicted = predict(tmp_path / "run", folder)
+    assert predicted.missing == {"text": 2, "audio encoder": 1}
+    heard = pq.read_table(predicted.path)
     (folder / "10.wav").unlink()
     write_wav(folder / "10.wav", tone("joy", 4))
     other = pq.read_table(predict(tmp_path / "run", folder).path)

@@ -326,6 +326,9 @@ def test_fields_to_learn_are_taken_once(maker):
     assert model.config.fields == ["emotion"]
     with pytest.raises(InputError, match="no field is to be learnt"):
         fit("lmf", data_of(maker), 0, QUICK, fields=[])
+    with pytest.raises(InputError, match="did you mean 'emotion'") as caught:
+        fit("lmf", data_of(maker), 0, QUICK, fields=["emotio", "tags", "mood"])
+    assert [one.value for one in caught.value.issues] == ["emotio", "mood"]
 
 
 @pytest.fixture(scope="module")
