@@ -28,6 +28,8 @@ SECTIONS = (
     "hidden",
     "epochs",
 )
+_WRITTEN = {"models": 5, "tests": 3, "multitask": 3}
+"""Tables whose numbers are written out already, and from which column on."""
 
 
 def comparison_page(comparison: Comparison, language: str = "en") -> str:
@@ -95,7 +97,7 @@ def _field(
     mine = [one for one in comparison.pictures if one.field == field.name]
     if mine:
         yield _per_class(comparison, field, mine, language)
-        yield from _confusions(comparison, mine, say)
+        yield from _confusions(comparison, field, mine, language)
         yield from _reliability(comparison, mine, say)
 
 
@@ -109,7 +111,7 @@ def _table(one: Table) -> Element:
         for place in range(len(one.columns))
     ]
     columns = [
-        page.Column(head, numeric=right or (one.key in ("models", "tests", "multitask") and place > 2))
+        page.Column(head, numeric=right or place >= _WRITTEN.get(one.key, len(one.columns)))
         for place, (head, right) in enumerate(zip(one.columns, numeric, strict=True))
     ]
     return page.table(
@@ -145,8 +147,18 @@ def _titles(field: Field, names: Sequence[str], language: str) -> list[str]:
     return [name if titles.get(name, name) == name else f"{titles[name]} ({name})" for name in names]
 
 
-def _confusions(comparison: Comparison, mine: Sequence[FieldPicture], say: Say) -> Iterator[Element]:
-    found = []
+def _short_titles(field: Field, names: Sequence[str], language: str) -> list[str]:
+    """Return values as cells of tables call them: by name in English; grades are numbers in any language."""
+    if language == "en" or not isinstance(field, CategoricalField):
+        return list(names)
+    titles = {value.name: value.title.get(language) for value in field.values}
+    return [titles.get(name, name) for name in names]
+
+
+def _confusions(
+    comparison: Comparison, field: Field, mine: Sequence[FieldPicture], language: str
+) -> Iterator[Element]:
+    say, found = say_in(language), []
     for one in mine:
         if not one.confusion:
             continue
@@ -158,7 +170,8 @@ def _confusions(comparison: Comparison, mine: Sequence[FieldPicture], say: Say) 
             for row in one.confusion
         ]
         name = comparison.groups[one.group].name
-        found.append(pictures.heat_map(name, one.values, one.values, squares))
+        values = _short_titles(field, one.values, language)
+        found.append(pictures.heat_map(name, values, values, squares))
     if found:
         yield page.details(say("confusion"), page.side_by_side(*found))
 

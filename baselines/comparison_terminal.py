@@ -33,11 +33,10 @@ def terminal_tables(comparison: Comparison) -> Iterator[RichTable | str]:
             yield f"{len(one.rows):,} paired tests: see --html or --json"
             continue
         yield thin_table(_narrowed(one))
-        if one.about:
-            yield f"[dim]{escape(one.about)}[/]"
         is_last = place + 1 == len(made) or made[place + 1].key != one.key
-        if one.note and is_last:
-            yield f"[dim]{escape(one.note)}[/]\n"
+        told = [text for text in (one.about, one.note if is_last else "") if text]
+        if told:
+            yield "\n".join(f"[dim]{escape(text)}[/]" for text in told) + "\n"
     if any(one.key in LEFT_OUT for one in made):
         yield f"[dim]{WORDS['more'].en}[/]"
 
@@ -99,4 +98,5 @@ def short_interval(one: Estimate) -> str:
     """Write an interval in ten letters, such as ``.40 to .73``; empty without one."""
     if one.low is None or one.high is None:
         return ""
-    return " to ".join(f"{end:.2f}".replace("0.", ".", 1) for end in (one.low, one.high))
+    ends = (round(end, 2) + 0.0 for end in (one.low, one.high))  # no minus before zero
+    return " to ".join(f"{end:.2f}".replace("0.", ".", 1) for end in ends)

@@ -16,7 +16,7 @@ from baselines.cli import app
 from baselines.comparison import SHOWN, compare
 from baselines.comparison_page import comparison_page
 from baselines.comparison_tables import tables
-from baselines.comparison_terminal import terminal_tables
+from baselines.comparison_terminal import short_interval, terminal_tables
 from baselines.comparison_text import METRICS, WORDS
 from baselines.comparison_writing import comparison_json
 from baselines.cost import Cost
@@ -223,6 +223,8 @@ def test_the_page_shows_everything_in_its_language(bench, runs, tmp_path, langua
     assert all(WORDS[key].get(language) in text for key in shown)
     assert "src=" not in html.replace("img-src", "")
     assert ("各取值" in text) == (language == "zh")
+    assert ("joy" in seen.text) == (language == "en")  # confusion matrices
+    assert ("值" in seen.text) == (language == "zh")
     # Per group: three confusion matrices, four reliability diagrams; and five forest plots.
     pictures = re.findall(r"<svg aria-labelledby|<svg [^>]*aria-labelledby", html)
     assert len(pictures) >= 4 * (3 + 4)
@@ -238,6 +240,11 @@ def test_the_terminal_and_json_hold_no_sums(runs):
     assert {row["field"] for row in found["rows"]} == {"emotion", "sentiment", "tags", "valence", "pull"}
     assert len(found["tests"]) == 15
     assert "sums" not in json.dumps(found)
+
+
+def test_an_interval_takes_ten_letters():
+    assert short_interval(Estimate(0.2, None, -0.001, 0.4)) == ".00 to .40"
+    assert short_interval(Estimate(0.2, None, -0.51, 1.0)) == "-.51 to 1.00"
 
 
 def test_latex_escapes_and_marks_the_best(runs):
