@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from baselines.calibration import BINS
 from baselines.cli import app
-from baselines.comparison import SHOWN, compare
+from baselines.comparison import SHOWN, Estimate, compare
 from baselines.comparison_page import comparison_page
 from baselines.comparison_tables import tables
 from baselines.comparison_terminal import short_interval, terminal_tables
