@@ -80,6 +80,8 @@ def train(
         console.print(f"Trained {model}, seed {one.report['seed']}, for {fields} ({sizes} utterances)")
         for name in one.report["not_learnt"]:
             console.print(f"  [yellow]{name}[/]: train has no label of it, so it was not learnt")
+    if len(trained) < len(runs):
+        console.print(f"{len(runs) - len(trained)} of {len(runs)} runs were there already")
     for run in runs:
         console.print(f"baselines evaluate {run} {dataset}", style="bold", highlight=False, soft_wrap=True)
 

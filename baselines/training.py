@@ -12,7 +12,7 @@ from typing import Any
 from baselines.data import Split, TrainingData, load_training
 from baselines.models import find_model
 from baselines.models.base import Model
-from baselines.runs import CHECKPOINTS, TENSORBOARD, TRAINING, new_run, unfinished, write_json
+from baselines.runs import CHECKPOINTS, TENSORBOARD, TRAINING, new_run, read_json, unfinished, write_json
 from schemas.errors import InputError, Issue
 from schemas.label_schema import LabelSchema
 
@@ -74,6 +74,8 @@ def train_seeds(
 ) -> list[TrainedRun]:
     """Train a model with several seeds on data that is read once; a run that is there already is left out.
 
+    What was trained otherwise is not taken for it.
+
     Args:
         model_name: Name of the model.
         dataset: A dataset folder or the name of a Hub repository.
@@ -84,27 +86,51 @@ def train_seeds(
         cache_dir: As in `train`.
 
     Raises:
-        InputError: As in `train`.
+        InputError: As in `train`; or a run is there already that was trained otherwise.
     """
     find_model(model_name)
     trained: list[TrainedRun] = []
     data: TrainingData | None = None
     for out, seed in runs.items():
         if len(runs) > 1 and (out / TRAINING).exists():
+            data = data or load_training(dataset, cache_dir, features)
+            _refuse_other(out, _asked(model_name, data, seed, settings, fields))
             continue
         with new_run(out) as folder:
             data = data or load_training(dataset, cache_dir, features)
-            asked = {"model": model_name, "seed": seed, "settings": dict(settings or {})}
-            asked |= {"features": sorted(data.train.features), "fields": list(fields or ())}
-            with unfinished(out, {**asked, "dataset": data.description.digest}) as workspace:
+            asked = _asked(model_name, data, seed, settings, fields)
+            with unfinished(out, asked) as workspace:
                 model, report = fit(model_name, data, seed, settings, workspace, fields)
                 for kept in (CHECKPOINTS, TENSORBOARD):
                     if (workspace / kept).is_dir():
                         shutil.copytree(workspace / kept, folder / kept)
             model.save_pretrained(folder)
+            report["asked"] = asked
             write_json(folder / TRAINING, report)
         trained.append(TrainedRun(out, model, report))
     return trained
+
+
+def _asked(
+    model_name: str,
+    data: TrainingData,
+    seed: int,
+    settings: Mapping[str, Any] | None,
+    fields: Sequence[str] | None,
+) -> dict[str, Any]:
+    """Return all that a run follows from, for JSON."""
+    asked = {"model": model_name, "seed": seed, "settings": dict(settings or {})}
+    asked |= {"features": sorted(data.train.features), "fields": list(fields or ())}
+    return {**asked, "dataset": data.description.digest}
+
+
+def _refuse_other(out: Path, asked: Mapping[str, Any]) -> None:
+    """Refuse to leave out a run that was asked for otherwise: its results would pass for those of now."""
+    before = read_json(out / TRAINING, "baselines train").get("asked", {})
+    if before != asked:
+        changed = sorted(name for name, value in asked.items() if before.get(name) != value)
+        message = "this run is there already, but was trained otherwise; choose another folder"
+        raise InputError(Issue(message, str(out), value=", ".join(changed)))
 
 
 def fit(

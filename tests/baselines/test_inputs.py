@@ -283,6 +283,16 @@ def test_the_command_trains_seeds_with_settings(tiny, tmp_path):
     assert (load_model(out / "seed-1").config.seed, load_model(out / "seed-1").config.width) == (1, 16)
     assert json.loads(run("train", "lmf", tiny, "--out", out, "--seeds", 2, *settings, "--json")) == []
     assert not [one for one in out.iterdir() if one.name.startswith(".")]
+    more = "3 of 4 runs were there already"
+    run("train", "lmf", tiny, "--out", out, "--seeds", 3, *settings)
+    assert more in run("train", "lmf", tiny, "--out", out, "--seeds", 4, *settings)
+    for other in (["bc-lstm", *settings], ["lmf", *settings, "--set", "dropout=0"], ["lmf"]):
+        model, *changed = other
+        result = CliRunner().invoke(
+            app, ["train", model, str(tiny), "--out", str(out), "--seeds", "2", *changed]
+        )
+        assert isinstance(result.exception, InputError), result.output
+        assert "trained otherwise" in str(result.exception)
 
 
 def test_settings_are_pairs():
