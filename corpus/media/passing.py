@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import ceil
-from typing import Any
+from typing import Any, TypeAlias
 
 import av
 
@@ -18,6 +19,9 @@ from corpus.media.sound import Cut, Samples
 
 NEAR = 0.005
 """Seconds: subtitles say hundredths, so a time this near to a cut means the cut."""
+
+Rows: TypeAlias = "list[dict[str, Any]]"
+"""The pictures made of one frame: it and the faces in it."""
 
 _ROUNDING = 0.001  # seconds: more than two ways to the same time differ
 
@@ -38,7 +42,7 @@ class Utterance:
     clip: ClipWriter | None = None
     last: av.VideoFrame | None = None
     early: list[Samples] = field(default_factory=list)  # sound of the clip from before its first picture
-    pictures: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[tuple[float, Future[Rows]]] = field(default_factory=list)  # by their time
     times: int = 0
     seen: bool = False
     samples: list[Samples] = field(default_factory=list)

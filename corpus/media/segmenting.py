@@ -10,6 +10,7 @@ import shutil
 import uuid
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from corpus.media.checking import check_file, check_flac
 from corpus.media.clip import TICKS, ClipWriter, Look, Tone
 from corpus.media.faces import FaceDetector
-from corpus.media.passing import NEAR, Lane, Looked, Utterance
+from corpus.media.passing import NEAR, Lane, Looked, Rows, Utterance
 from corpus.media.pictures import (
     PictureMaker,
     PictureScaler,
@@ -46,6 +47,7 @@ PART = ".part"
 _LACKING = 0.25  # seconds that pictures or sound may lack at an end; filled with the last picture, or silence
 _LIKE_ITS_CLIP = 1.0  # seconds by which a clip may be longer or shorter than the utterance it was cut for
 _CLIPS_WAITING = 2  # clips that may still be encoded while later utterances are decoded
+_FRAMES_WAITING = 8  # frames that may still be scaled and compressed while later ones are decoded
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class _Segmenting:
         self._shard, self._part, self._recipe = shard, part, shard.recipe
         self._maker = PictureMaker(FaceDetector() if shard.recipe.faces else None)
         self._scaler = PictureScaler("yuv420p")
+        # With threads, pictures are made in one of their own: it and the decoder leave the interpreter alone.
+        self._beside = ThreadPoolExecutor(1) if shard.threads > 1 else None
+        self._making: deque[Future[Rows]] = deque()
         self._encoding: deque[Utterance] = deque()
         self._to_write: deque[Utterance] = deque()
         self._sound_from = float("inf")
@@ -117,6 +122,8 @@ class _Segmenting:
             for one in wanted:
                 self._rows.setdefault(one, self._failed(one, reason))
         finally:
+            if self._beside is not None:
+                self._beside.shutdown(cancel_futures=True)
             for left in self._encoding:
                 if left.clip is not None:
                     left.clip.end()
@@ -185,7 +192,7 @@ class _Segmenting:
 
     def _picture(self, picture: Picture) -> None:
         scaled_frames: dict[tuple[int, int], av.VideoFrame] = {}
-        rows: list[dict[str, Any]] = []
+        rows: Future[Rows] | None = None
         for one in self._by_picture.here(picture.end - NEAR):
             first = one.shown_to is None
             if first:
@@ -201,12 +208,22 @@ class _Segmenting:
             while (time := one.times / self._recipe.rate) < one.end - one.start - NEAR:
                 if one.start + time + NEAR >= picture.end:
                     break
-                rows = rows or self._maker.make(picture.frame, self._aspect())
-                about = {"utterance_id": one.wanted.utterance_id, "time": time}
-                one.pictures += [{**about, **row} for row in rows]
+                rows = rows or self._make(picture.frame)
+                one.pictures.append((time, rows))
                 one.times += 1
         for one in self._by_picture.over(picture.end + NEAR):
             self._pictures_end(one)
+
+    def _make(self, frame: av.VideoFrame) -> Future[Rows]:
+        """Have the pictures of a frame made; few frames wait at a time, because each takes megabytes."""
+        if self._beside is None:
+            made: Future[Rows] = Future()
+            made.set_result(self._maker.make(frame, self._aspect()))
+            return made
+        if len(self._making) == _FRAMES_WAITING:
+            self._making.popleft().result()
+        self._making.append(self._beside.submit(self._maker.make, frame, self._aspect()))
+        return self._making[-1]
 
     def _first_picture(self, one: Utterance, picture: Picture) -> None:
         if picture.start - one.start > _LACKING:
@@ -249,7 +266,12 @@ class _Segmenting:
         self._side_done(one)
 
     def _write_pictures(self, one: Utterance) -> None:
-        rows = [] if one.picture_fault else one.pictures
+        made = () if one.picture_fault else one.pictures
+        rows = [
+            {"utterance_id": one.wanted.utterance_id, "time": time, **row}
+            for time, future in made
+            for row in future.result()
+        ]
         kinds = [row["kind"] for row in rows]
         one.row["row_group"] = self._writer.write(rows)
         one.row["frames"], one.row["faces"] = kinds.count(Kind.FRAME), kinds.count(Kind.FACE)

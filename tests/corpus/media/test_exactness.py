@@ -311,3 +311,18 @@ def test_utterances_that_are_done_hold_no_pictures(project: Project, monkeypatch
     shoot(project.path("media/plain.mp4"), seconds=SECONDS)
     cut(project, "plain.mp4")
     assert held == [(None, None, [], [], [])] * len(CUTS)
+
+
+def test_pictures_made_in_a_thread_of_their_own_are_the_same(project: Project) -> None:
+    """With several threads; of overlapping utterances, more than wait at a time."""
+    shoot(project.path("media/plain.mp4"), seconds=SECONDS)
+    wanted = tuple(Wanted(f"u{number}", *times) for number, times in enumerate(CUTS))
+    found = []
+    for threads in (1, 3):
+        path = project.path("media/plain.mp4")
+        recipe = Recipe(clips=False, rate=25)
+        assert segment(Shard(project.root, "media/plain.mp4", path, wanted, recipe, threads)).done == 3
+        rows = read_table(project.path("clips/plain.mp4/pictures.parquet")).to_pylist()
+        assert len(rows) > 30
+        found.append(rows)
+    assert found[0] == found[1]
