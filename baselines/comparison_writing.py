@@ -27,13 +27,15 @@ def write_comparison(
         The files that were written.
 
     Raises:
-        InputError: The language is not known, or a folder is not there.
+        InputError: The language is not known, a folder is not there, or stands where a file is to be.
     """
     if language not in LANGUAGES:
         raise InputError(Issue("unknown language", "--language", value=language, choices=LANGUAGES))
-    lacking = [path for path in (html, latex) if path is not None and not path.parent.is_dir()]
-    if lacking:
-        raise InputError([Issue("there is no such folder", str(path.parent)) for path in lacking])
+    files = [path for path in (html, latex) if path is not None]
+    issues = [Issue("there is no such folder", str(one.parent)) for one in files if not one.parent.is_dir()]
+    issues += [Issue("this is a folder; name a file", str(one)) for one in files if one.is_dir()]
+    if issues:
+        raise InputError(issues)
     written = []
     if html is not None:
         written.append(_write(html, comparison_page(comparison, language)))

@@ -19,6 +19,7 @@ from baselines.fresh_inputs import items_of, modalities, with_inputs
 from baselines.models import load_model
 from baselines.models.base import Model
 from baselines.transcript import is_transcript, read_transcript
+from schemas.errors import InputError, Issue
 from schemas.fields import CategoricalField, Field, IntervalField, MultilabelField, RelationField
 from schemas.project import Project
 from schemas.records import value_type
@@ -68,8 +69,10 @@ def predict(
 
     Raises:
         InputError: There is no such run, dataset, split, transcript or folder, the fields are others, or
-            features that the model wants cannot be made of it.
+            features that the model wants cannot be made of it; or ``out`` is a folder.
     """
+    if out is not None and out.is_dir():
+        raise InputError(Issue("this is a folder; name a file", str(out)))
     model, given = load_model(run), Path(dataset)
     streams = getattr(model.config, "streams", {})
     if given.is_file() and is_transcript(given):

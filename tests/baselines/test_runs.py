@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from baselines.cli import app
 from baselines.comparison import SHOWN, compare
+from baselines.comparison_writing import write_comparison
 from baselines.evaluation import evaluate
 from baselines.metrics import metric_names
 from baselines.models import MODELS
@@ -137,6 +138,18 @@ def test_predictions_are_names_in_utterance_order(tiny, tmp_path, cache, maker):
         predict(tmp_path / "run", tiny, "validation", cache_dir=cache).path.name
         == "predictions-validation.parquet"
     )
+
+
+def test_a_folder_is_no_file_to_write(tiny, tmp_path, cache):
+    run, folder = tmp_path / "run", tmp_path / "folder"
+    train("majority", tiny, run, cache_dir=cache)
+    evaluate(run, tiny, n_boot=10, cache_dir=cache)
+    folder.mkdir()
+    with pytest.raises(InputError, match="name a file"):
+        predict(run, tiny, out=folder, cache_dir=cache)
+    with pytest.raises(InputError, match="name a file"):
+        write_comparison(compare([run]), html=folder)
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name.endswith("folder")) == ["folder"]
 
 
 def test_runs_side_by_side(tiny, tmp_path, cache):
