@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, Sampler
 
@@ -41,20 +40,13 @@ class Dialogues(Dataset[Integers]):
         lengths: Turns of every dialogue, shape (dialogues,).
     """
 
-    def __init__(
-        self,
-        split: Split,
-        streams: Mapping[str, Stream],
-        fields: Sequence[str] = (),
-        known: Mapping[str, npt.NDArray[np.bool_]] | None = None,
-    ) -> None:
+    def __init__(self, split: Split, streams: Mapping[str, Stream], fields: Sequence[str] = ()) -> None:
         """Take a split.
 
         Args:
             split: The utterances.
             streams: Its inputs.
             fields: The fields whose labels are targets.
-            known: Where labels count; by default wherever there are some.
         """
         self._streams = streams
         starts = np.flatnonzero(np.diff(split.dialogue, prepend=-1))
@@ -62,8 +54,6 @@ class Dialogues(Dataset[Integers]):
         self.lengths: Integers = np.diff(self._starts)
         self._speakers = _speaker_numbers(split)
         self._targets = {name: _targets(split.labels[name]) for name in fields}
-        for name, where in (known or {}).items():
-            self._targets[name]["known"] &= torch.from_numpy(where)
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -87,15 +87,6 @@ def test_a_batch_holds_turns_of_dialogues_and_of_speakers(maker):
     assert second["targets"]["emotion"]["known"].tolist() == [True, False, True]
 
 
-def test_labels_can_be_masked_and_kept_as_context(maker):
-    split = maker.split(maker.rows(2))
-    known = {"emotion": np.arange(len(split)) % 2 == 0}
-    dialogues = Dialogues(split, {}, ["emotion"], known)
-    batch = dialogues.collate([dialogues[0], dialogues[1]])
-    assert batch["targets"]["emotion"]["known"].tolist() == known["emotion"].tolist()
-    assert split.labels["emotion"].known.all()
-
-
 @pytest.mark.parametrize("length", [1, 2000])
 def test_short_and_long_dialogues_are_batches(length):
     assert list(DialogueBatches(np.array([length]), 64, seed=0)) == [[0]]
