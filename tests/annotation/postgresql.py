@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from annotation.server import _database
+from annotation import server_settings
 from tests.annotation.label_studio import made_once, running, unavailable
 from tests.annotation.served import free_port
 
@@ -137,7 +137,7 @@ def _template() -> Path:
             _initialise(scratch / "cluster")
             with _serving(scratch / "cluster") as database:
                 database.create()
-                with running(folder, folder, **_database(database.url())):
+                with running(folder, folder, **server_settings.database(database.url())):
                     pass
             shutil.copytree(scratch / "cluster", folder / "cluster")
 

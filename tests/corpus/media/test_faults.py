@@ -242,6 +242,8 @@ def test_ctrl_c(project: Project, name_utterances: Name) -> None:
         stderr=subprocess.PIPE,
         cwd=ROOT,
         start_new_session=True,  # Ctrl-C reaches every process of the group
+        # A shell's background jobs ignore Ctrl-C, and so would this one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 120
     while not list(project.path("clips").rglob(SEGMENTS_FILE)) and time.monotonic() < deadline:
