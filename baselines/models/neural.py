@@ -33,6 +33,7 @@ from baselines.models.base import WEIGHTS, Report, read_config
 from baselines.named_modules import NamedModules
 from baselines.ngram_encoder import told
 from baselines.objective import Objective
+from baselines.pretrained import TUNINGS
 from baselines.publishing import push
 from baselines.runs import CONFIG
 from baselines.settings import TrainingSettings, split_settings
@@ -42,7 +43,6 @@ from schemas.errors import InputError, Issue
 from schemas.fields import Field, RelationField
 from schemas.label_schema import LabelSchema
 
-TUNINGS = ("frozen", "partial", "lora", "full")
 PREDICTED_TURNS = 4096
 """Turns of a batch, padding included, when nothing is learnt."""
 OF_TRAINING = ("objective.", "average.")
@@ -267,7 +267,7 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         found: dict[str, Tensor] = self.evidence(told(streams[self.informed[0]]), turns)
         return found
 
-    def answer(self, rows: Mapping[str, Tensor], told: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def answer(self, rows: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the logits of every field; relations come last, for they see what is said of their parts."""
         logits: dict[str, Tensor] = {}
         for field in sorted(self.fields, key=lambda one: isinstance(one, RelationField)):
@@ -275,7 +275,7 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
             if parts := self.parts(field):
                 said = [self.head(one).scores(logits[one]) for one in parts]
                 more["parts"] = torch.cat(said, dim=1)
-            logits[name] = self.head(name)(rows[name], told.get(name), **more)
+            logits[name] = self.head(name)(rows[name], start.get(name), **more)
         return {field.name: logits[field.name] for field in self.fields}
 
     @classmethod
