@@ -19,6 +19,8 @@ LEFT_OUT = ("ratings", "by_rater", "ceiling")
 NARROW = {METRICS[name].en for name in ("uar", "micro_f1", "brier", "pearson")}
 """Metrics that are left out of tables of more than `MOST_METRICS`."""
 MOST_METRICS = 5
+LONGEST_INTERVAL = len("1.00 to 2.00")
+"""The widest number; a head that is longer takes lines, and no width from the names."""
 
 
 def terminal_tables(comparison: Comparison) -> Iterator[RichTable | str]:
@@ -63,8 +65,9 @@ def thin_table(one: Table) -> RichTable:
     for place, head in enumerate(one.columns):
         numeric = place > 0 and any(not isinstance(row[place], str) for row in one.rows)
         justify: Literal["right", "left"] = "right" if numeric else "left"
-        # Names give way before numbers do.
-        made.add_column(escape(head), justify=justify, overflow="fold", no_wrap=numeric, min_width=6)
+        # Names give way before numbers do, and heads of numbers before names.
+        shown = head.replace(" ", "\n") if numeric and len(head) > LONGEST_INTERVAL else head
+        made.add_column(escape(shown), justify=justify, overflow="fold", no_wrap=numeric, min_width=6)
     for row in _without_repeats(one.rows):
         made.add_row(*map(_cell, row))
     return made
