@@ -18,7 +18,7 @@ def alone(lock: Path, tell: Callable[[str], None], waiting: str) -> Iterator[Non
         tell: Gets a line when this one has to wait.
         waiting: That line.
     """
-    turn = FileLock(lock)
+    turn = FileLock(lock, mode=0o600)  # it may stand among what is private
     try:
         turn.acquire(timeout=0)
     except Timeout:
