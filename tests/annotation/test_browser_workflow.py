@@ -208,8 +208,13 @@ def answers_of(
 def play(rater: Rater, how: str) -> None:
     if how == "keys":
         rater.press(hotkeys.PLAY)
-    else:
-        rater.page.get_by_test_id("playback-button:play").click()
+        return
+    # The turn before may still play; on a busy machine Label Studio's button can also go on saying so after
+    # it has stopped. A person then stops it first.
+    button = rater.page.locator("[data-testid^='playback-button:']")
+    if button.get_attribute("data-testid") == "playback-button:pause":
+        button.click()
+    rater.page.get_by_test_id("playback-button:play").click()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.round}-{way.how}")
