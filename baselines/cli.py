@@ -13,7 +13,6 @@ from schemas.command_line import JsonOption, application, console, print_json
 
 app = application("Train models of a published dialogue corpus and evaluate them on its test split.")
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="DATASET", help="A dataset folder, or ORG/NAME on the Hub.")
 ]
@@ -134,7 +133,9 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: RunArgument,
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or a model's ORG/NAME on the Hub.")
+    ],
     dataset: Annotated[
         str,
         typer.Argument(

@@ -19,6 +19,11 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _SHARD = re.compile(r"-\d{5}-of-(\d{5})\.parquet$")
 
 
+def names_repository(given: str | Path) -> bool:
+    """Say whether this is ``ORG/NAME``; where a folder ORG is here, it is a path with a slip in it."""
+    return bool(_HUB_NAME.fullmatch(str(given))) and not Path(given).parent.is_dir()
+
+
 def folder_of(dataset: str | Path) -> Path | None:
     """Return a dataset's folder; None for the name of a Hub repository.
 
@@ -28,7 +33,7 @@ def folder_of(dataset: str | Path) -> Path | None:
     path = Path(dataset)
     if path.is_dir():
         return path
-    if path.exists() or not isinstance(dataset, str) or not _HUB_NAME.fullmatch(dataset):
+    if path.exists() or not names_repository(dataset):
         raise InputError(Issue("there is no such dataset folder", str(dataset)))
     return None
 

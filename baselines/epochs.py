@@ -16,7 +16,8 @@ import numpy as np
 from baselines.data import Floats, describe, read_split
 from baselines.evaluation import require_same_fields
 from baselines.evaluation_files import EPOCHS
-from baselines.judging import TEST, headlines
+from baselines.judging import TEST
+from baselines.metrics import headlines
 from baselines.models import load_model
 from baselines.runs import CHECKPOINTS, write_json
 from schemas.errors import InputError, Issue
@@ -96,7 +97,8 @@ def evaluate_epochs(run: str | Path, dataset: str | Path, *, cache_dir: Path | N
     epochs = []
     for number in progress(sorted(checkpoints), "evaluating epochs", len(checkpoints)):
         checkpoint = load_model(checkpoints[number])
-        epochs.append(Epoch(number, *(headlines(checkpoint, one) for one in splits)))
+        reached = [headlines(checkpoint.fields, one.labels, checkpoint.predict(one)) for one in splits]
+        epochs.append(Epoch(number, *reached))
     report = _report(model.config.model_type, model.config.seed, epochs, str(run))
     write_json(run / EPOCHS, dataclasses.asdict(report))
     return report

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from baselines.cost import Cost, count_parameters, measure_latency, seconds_per_epoch
-from baselines.data import Description, describe
+from baselines.data import Description, Split, describe
 from baselines.evaluation_files import write_evaluation
 from baselines.floors import floors
-from baselines.judging import TEST, Bench, Judged, answers_of, headlines, judge, open_bench
+from baselines.judging import TEST, Bench, Judged, answers_of, judge, open_bench
+from baselines.metrics import headlines
 from baselines.modalities import Masked, ablate
 from baselines.models import load_model
 from baselines.models.base import Model
@@ -254,4 +255,8 @@ def _ablations(model: Model, bench: Bench, seen: Seen) -> tuple[Masked, ...]:
     modalities = seen.modalities or ()
     encoders = getattr(model, "encoders", None)
     split = encoders.prepare(bench.split) if encoders is not None and len(modalities) > 1 else bench.split
-    return ablate(split, modalities, lambda one: headlines(model, one), bench.seed)
+
+    def headline(hidden: Split) -> dict[str, float | None]:
+        return headlines(model.fields, hidden.labels, model.predict(hidden))
+
+    return ablate(split, modalities, headline, bench.seed)

@@ -119,9 +119,7 @@ def _conclude(model: NeuralModel, judge: _Judge, trainer: DialogueTrainer) -> di
     if not all(np.isfinite(one).all() for one in scores.values()):
         message = "the training ran away: the model gives something that is no number; lower learning_rate"
         raise InputError(Issue(message, column="learning_rate", value=judge.settings.learning_rate))
-    if judge.settings.tune_thresholds:
-        model.config.thresholds = {name: one.tolist() for name, one in judge.tuned(scores).items()}
-    model.config.metrics = judge.reached(scores, model.config.thresholds)
+    model.config.metrics = judge.settle(scores)
     history = [
         {"epoch": round(one["epoch"]), "selection": one[SELECTION]}
         for one in trainer.state.log_history
@@ -235,14 +233,20 @@ class _Judge:
 
     def __call__(self, epoch: float) -> dict[str, float]:
         """Return the mean of the metrics of all fields, and each of them."""
-        scores = self.scores()
-        reached = self.reached(scores, self.tuned(scores) if self.settings.tune_thresholds else {})
-        found = {f"eval_{name}": one["value"] for name, one in reached.items()}
+        config = self.model.config  # a checkpoint that is kept of this epoch decides as it was judged
+        config.metrics = self.settle(self.scores())
+        found = {f"eval_{name}": one["value"] for name, one in config.metrics.items()}
         # Without a label on validation there is nothing to choose by: the last epoch is taken.
         return {SELECTION: float(np.mean(list(found.values()))) if found else epoch, **found}
 
     def scores(self) -> dict[str, NDArray[Any]]:
         return self.model.scores_of(self.dialogues, self.rows)
+
+    def settle(self, scores: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        """Give the model the thresholds of these scores, and return what it reaches with them."""
+        if self.settings.tune_thresholds:
+            self.model.config.thresholds = {name: one.tolist() for name, one in self.tuned(scores).items()}
+        return self.reached(scores, self.model.config.thresholds)
 
     def tuned(self, scores: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return the shifts of the logits of every field that has thresholds and labels."""

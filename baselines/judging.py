@@ -13,7 +13,7 @@ import numpy as np
 from baselines.ceiling import NO_RATINGS, Ceiling, by_rater, human_sums, leave_one_out, model_sums
 from baselines.cost import Cost
 from baselines.data import Description, Split, read_split
-from baselines.metrics import HEADLINE, no_scores, score
+from baselines.metrics import no_scores
 from baselines.models.base import Model
 from baselines.ratings import Ratings, read_ratings
 from baselines.scoring import N_BOOT, Answers, Scored, Sums, score_answers, values_of, with_intervals
@@ -174,13 +174,3 @@ def ceiling(field: Field, bench: Bench, answers: Answers | None) -> Ceiling:
         sums = model_sums(field, bench.split, found, answers.predicted)
         model = with_intervals(sums, values_of(sums), bench.n_boot, bench.seed)
     return Ceiling(scored, model, by_rater(field, bench.ratings, found), found.design)
-
-
-def headlines(model: Model, split: Split) -> dict[str, float | None]:
-    """Return the headline metric of every field that a model predicts."""
-    predicted, found = model.predict(split), {}
-    for field in model.fields:
-        labels = split.labels[field.name]
-        one = score(field, labels.values[labels.known], predicted[field.name][labels.known])
-        found[field.name] = one.metrics[HEADLINE[field.type]].value
-    return found

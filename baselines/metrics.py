@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn import metrics as sklearn_metrics
 
-from baselines.data import Floats, Integers, Mask, Values
+from baselines.data import Floats, Integers, Labels, Mask, Values
 from schemas.fields import (
     CategoricalField,
     Field,
@@ -112,6 +112,24 @@ def metric_names(field: Field) -> tuple[str, ...]:
     if isinstance(field, MultilabelField):
         return _OF_SETS
     return _OF_ORDER if isinstance(field, OrdinalField | RelationField) else _OF_ONE
+
+
+def headlines(
+    fields: Iterable[Field], labels: Mapping[str, Labels], predicted: Mapping[str, Values]
+) -> dict[str, float | None]:
+    """Return the headline metric of every field; None where it does not exist.
+
+    Args:
+        fields: The fields.
+        labels: Decided labels of all rows by field.
+        predicted: Predicted ones by field.
+    """
+    found = {}
+    for field in fields:
+        known, values = labels[field.name].known, labels[field.name].values
+        scored = score(field, values[known], predicted[field.name][known])
+        found[field.name] = scored.metrics[HEADLINE[field.type]].value
+    return found
 
 
 def score(field: Field, labels: Values, predicted: Values) -> FieldScores:

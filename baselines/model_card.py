@@ -7,18 +7,24 @@ from typing import Any
 
 from schemas.fields import Field
 
+CARD = "README.md"
+"""Name of the card's file."""
+_CONTEXT = {"both": "the whole dialogue", "past": "the turns before"}
+_NO_CONTEXT = "none: a floor sees at most the text of the utterance alone"
 
-def model_card(name: str, config: Any, fields: Sequence[Field]) -> str:  # noqa: ANN401 - a NeuralConfig
+
+def model_card(name: str, config: Any, fields: Sequence[Field]) -> str:  # noqa: ANN401 - of either kind
     """Write the card.
 
     Args:
         name: Name of the model.
-        config: Its configuration.
+        config: Its configuration; one of a floor has neither inputs by name nor context.
         fields: The fields that it predicts.
     """
-    streams = "\n".join(
-        f"| {stream} | {recipe['kind']} | {recipe['width']} |" for stream, recipe in config.streams.items()
-    )
+    streams: dict[str, Any] = getattr(config, "streams", {})
+    context = _CONTEXT.get(getattr(config, "context", ""), _NO_CONTEXT)
+    rows = [f"| {stream} | {recipe['kind']} | {recipe['width']} |\n" for stream, recipe in streams.items()]
+    inputs = f"\n| input | kind | width |\n|---|---|--:|\n{''.join(rows)}" if rows else ""
     reached = "\n".join(
         f"| {field.name} | {field.type} | {_reached(config.metrics.get(field.name))} |" for field in fields
     )
@@ -33,13 +39,9 @@ Predicts *perceived* affect of the utterances of a dialogue: the decided labels 
 felt. Do not use it to judge people.
 
 - trained on the dataset with digest `{config.dataset}`, seed {config.seed}
-- context: {"the whole dialogue" if config.context == "both" else "the turns before"}
-
-| input | kind | width |
-|---|---|--:|
-{streams}
-
-| field | type | on validation, where epoch and thresholds were chosen |
+- context: {context}
+{inputs}
+| field | type | on validation, where settings were chosen |
 |---|---|---|
 {reached}
 

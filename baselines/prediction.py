@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from baselines.clip_folder import is_clip_folder, opened
 from baselines.data import Floats, Split, Values, describe, read_split
+from baselines.dataset_files import names_repository
 from baselines.evaluation import require_same_fields
 from baselines.fresh_inputs import items_of, modalities, with_inputs
 from baselines.models import load_model
@@ -58,12 +59,12 @@ def predict(
     """Predict the labels of a split, a transcript or a folder of recordings, and write them as a table.
 
     Args:
-        run: A run folder.
+        run: A run folder, or ``ORG/NAME`` of a model on the Hub.
         dataset: A dataset folder or the name of a Hub repository, with the fields of the model; a transcript
             (see `baselines.transcript`); or a folder of recordings (see `baselines.clip_folder`).
         split: Name of the split; what is no dataset has none.
-        out: The table; by default ``predictions-SPLIT.parquet`` of the run, and beside what is no dataset
-            ``NAME.predictions.parquet``.
+        out: The table; by default ``predictions-SPLIT.parquet`` of the run, of a model on the Hub
+            ``NAME-predictions-SPLIT.parquet`` here; beside what is no dataset ``NAME.predictions.parquet``.
         models: Folders and files in which the models of features may be found.
         cache_dir: Where ``datasets`` keeps its cache; by default its own place.
 
@@ -84,7 +85,8 @@ def predict(
     description = describe(dataset)
     require_same_fields(model, description, str(dataset))
     utterances = read_split(dataset, description, split, cache_dir)
-    path = out or Path(run) / f"predictions-{split}.parquet"
+    name = f"predictions-{split}.parquet"
+    path = out or (Path(f"{Path(run).name}-{name}") if names_repository(run) else Path(run) / name)
     return Predicted(_write(model, utterances, path, description.digest), len(utterances), {})
 
 

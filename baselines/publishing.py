@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from baselines.dataset_files import first_line, interrupted
 from baselines.runs import CONFIG, read_json, write_json
 from schemas.errors import InputError, Issue
 
@@ -14,7 +15,7 @@ ENCODERS = ("encoder", "audio_encoder", "image_encoder", "_name_or_path")
 
 
 def push(
-    model: Any,  # noqa: ANN401 - a NeuralModel; its module imports this one
+    model: Any,  # noqa: ANN401 - a Model, of modules that import this one
     repo_id: str,
     *,
     private: bool | None = None,
@@ -57,9 +58,24 @@ def push(
                 commit_message=commit_message or f"Upload {model.name}",
             )
     except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, ConnectionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(Issue(f"the Hub does not take this model: {reason}", value=repo_id)) from None
+        message = f"the Hub does not take this model: {first_line(error)}"
+        raise InputError(Issue(message, value=repo_id)) from None
     return str(commit)
+
+
+def fetch(repo_id: str) -> Path:
+    """Download a model, and return its folder in the cache.
+
+    Raises:
+        InputError: The Hub cannot be reached, or has no such model.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repo_id, allow_patterns=["*.json", "*.safetensors", "*.md"]))
+    except interrupted() as error:
+        message = f"there is no such folder, and the Hub does not give this model: {first_line(error)}"
+        raise InputError(Issue(message, repo_id)) from None
 
 
 def _forget_paths(path: Path) -> None:

@@ -7,7 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from baselines.dataset_files import names_repository
 from baselines.models.base import Model, read_config
+from baselines.publishing import fetch
 from schemas.errors import InputError, Issue
 
 LIBRARIES = ("torch", "transformers", "accelerate", "peft")
@@ -87,8 +89,12 @@ def find_model(name: str) -> type[Any]:
 def load_model(folder: str | Path) -> Model:
     """Read a saved model, whichever it is.
 
+    Args:
+        folder: A run folder, or ``ORG/NAME`` on the Hub.
+
     Raises:
         InputError: There is none, or it is damaged.
     """
-    found: Model = find_model(read_config(Path(folder)).model_type).from_pretrained(folder)
+    folder = fetch(str(folder)) if names_repository(folder) else Path(folder)
+    found: Model = find_model(read_config(folder).model_type).from_pretrained(folder)
     return found

@@ -16,6 +16,9 @@ from safetensors.numpy import load_file, save
 
 from baselines.data import Floats, Split, Values
 from baselines.decoding import decode
+from baselines.metrics import HEADLINE, headlines
+from baselines.model_card import CARD, model_card
+from baselines.publishing import push
 from baselines.runs import CONFIG, read_json, write_json
 from schemas.definition import parse_schema
 from schemas.errors import InputError, Issue
@@ -37,6 +40,7 @@ class ModelConfig:
         fields: The fields that the model predicts: those with a label in train.
         dataset: Digest of the dataset that it was trained on.
         seed: Seed of the training.
+        metrics: What was reached on validation, by field: ``metric`` and ``value``.
     """
 
     model_type: str
@@ -44,6 +48,7 @@ class ModelConfig:
     fields: tuple[str, ...]
     dataset: str
     seed: int
+    metrics: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -129,9 +134,8 @@ class Floor(ABC):
         """Make a model that is to be fitted."""
         return cls(config)
 
-    @abstractmethod
-    def fit(self, train: Split, validation: Split, workspace: Path) -> Report:
-        """Learn from ``train`` and choose settings on ``validation``.
+    def fit(self, train: Split, validation: Split, workspace: Path) -> Report:  # noqa: ARG002 - it takes seconds
+        """Learn from ``train``, choose settings on ``validation``, and note what is reached there.
 
         Args:
             train: What is learnt from.
@@ -141,6 +145,19 @@ class Floor(ABC):
         Returns:
             What was chosen, for JSON.
         """
+        report = self.learn(train, validation)
+        reached = headlines(self.fields, validation.labels, self.predict(validation))
+        metrics = {
+            field.name: {"metric": HEADLINE[field.type], "value": round(value, 6)}
+            for field in self.fields
+            if (value := reached[field.name]) is not None
+        }
+        self.config = dataclasses.replace(self.config, metrics=metrics)
+        return report
+
+    @abstractmethod
+    def learn(self, train: Split, validation: Split) -> Report:
+        """Learn from ``train`` and choose settings on ``validation``; return what was chosen, for JSON."""
 
     @abstractmethod
     def scores(self, split: Split) -> dict[str, Floats]:
@@ -167,12 +184,17 @@ class Floor(ABC):
         return {field.name: decode(field, scores[field.name]) for field in self.fields}
 
     def save_pretrained(self, save_directory: str | Path) -> None:
-        """Write the model to a folder: JSON and safetensors."""
+        """Write the model to a folder: JSON, safetensors and its card."""
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CONFIG, dataclasses.asdict(self.config))
         # save_file would close the file to everybody but its owner.
         (folder / WEIGHTS).write_bytes(save(self.tensors()))
+        (folder / CARD).write_text(model_card(self.name, self.config, self.fields), "utf-8")
+
+    def push_to_hub(self, repo_id: str, **more: Any) -> str:  # noqa: ANN401 - passed on
+        """Upload the model and its card, see `baselines.publishing`."""
+        return push(self, repo_id, **more)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -211,13 +233,14 @@ def read_config(folder: Path) -> ModelConfig:
     """
     found = read_json(folder / CONFIG, "baselines train")
     names = [one.name for one in dataclasses.fields(ModelConfig)]
-    lacking = [name for name in names if name not in found]
+    lacking = [name for name in names if name not in found and name != "metrics"]
     if lacking:
         where = str(folder / CONFIG)
         raise InputError(
             [Issue("this key is required and is not there", where, column=name) for name in lacking]
         )
-    return ModelConfig(**{name: found[name] for name in names} | {"fields": tuple(found["fields"])})
+    known = {name: found[name] for name in names if name in found}
+    return ModelConfig(**known | {"fields": tuple(found["fields"])})
 
 
 def class_count(field: Field) -> int:

@@ -17,7 +17,7 @@ class Majority(Floor):
     name = "majority"
     rates: dict[str, Floats]
 
-    def fit(self, train: Split, validation: Split, workspace: Path) -> Report:  # noqa: ARG002 - no choices
+    def learn(self, train: Split, validation: Split) -> Report:  # noqa: ARG002 - no choices
         """Count the labels of ``train``."""
         self.rates = {field.name: _rates(field, train.labels[field.name]) for field in self.fields}
         return {}

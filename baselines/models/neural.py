@@ -22,13 +22,14 @@ from baselines.averaging import WeightAverage
 from baselines.batches import DialogueBatches, Dialogues, Tensors
 from baselines.context import BOTH, CONTEXTS, Places
 from baselines.data import Floats, Split, Values
+from baselines.dataset_files import first_line
 from baselines.decoding import decode
 from baselines.encoders import StreamEncoders, choose_streams
 from baselines.evidence_context import EvidenceContext
 from baselines.fitting import fit_network
 from baselines.heads import CONTINUATION, ORDINAL_FORMS, Head, make_head
 from baselines.linear_evidence import outputs
-from baselines.model_card import model_card
+from baselines.model_card import CARD, model_card
 from baselines.models.base import WEIGHTS, Report, read_config
 from baselines.named_modules import NamedModules
 from baselines.ngram_encoder import told
@@ -388,7 +389,7 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         if (folder / CONFIG).exists():  # of several processes the first alone writes it
             # safetensors closes its file to everybody but its owner.
             (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)
-        (folder / "README.md").write_text(model_card(self.name, self.config, self.fields), "utf-8")
+        (folder / CARD).write_text(model_card(self.name, self.config, self.fields), "utf-8")
 
     def push_to_hub(self, repo_id: str, **more: Any) -> str:  # noqa: ANN401 - passed on
         """Upload the model and its own card, which the inherited way replaces, see `baselines.publishing`."""
@@ -408,12 +409,12 @@ class NeuralModel(PreTrainedModel):  # type: ignore[misc]  # untyped base
         try:
             model, loaded = super().from_pretrained(str(folder), *args, **more)
         except OSError as error:
-            message = f"the weights of this model are not there; train it again ({_first_line(error)})"
+            message = f"the weights of this model are not there; train it again ({first_line(error)})"
             raise InputError(Issue(message, where)) from None
         except SafetensorError as error:
             raise InputError(Issue(f"the weights of this model are damaged: {error}", where)) from None
         except RuntimeError as error:
-            message = f"the weights of this model do not fit its configuration: {_first_line(error)}"
+            message = f"the weights of this model do not fit its configuration: {first_line(error)}"
             raise InputError(Issue(message, where)) from None
         lacking = sorted(loaded["missing_keys"])
         if lacking:
@@ -439,7 +440,3 @@ def _to(device: torch.device, batch: Any) -> Any:  # noqa: ANN401 - nested dicti
     if isinstance(batch, dict):
         return {name: _to(device, one) for name, one in batch.items()}
     return batch.to(device)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -62,7 +62,7 @@ class TfidfLogistic(Floor):
     ngrams: Ngrams
     linear: dict[str, Linear]
 
-    def fit(self, train: Split, validation: Split, workspace: Path) -> Report:  # noqa: ARG002 - no checkpoints
+    def learn(self, train: Split, validation: Split) -> Report:
         """Fit a model a field; report the score on validation of every strength that was tried."""
         self.ngrams = Ngrams.fit(train.texts)
         if not len(self.ngrams):

@@ -90,7 +90,7 @@ def test_what_is_saved_is_what_is_loaded(name, sample, tmp_path, cache):
     for field, scores in before.items():
         assert np.array_equal(scores, after[field])
         assert not np.isnan(scores).any()
-    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".safetensors"}
+    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".safetensors", ".md"}
 
 
 @pytest.mark.parametrize("name", FLOORS)

@@ -15,6 +15,7 @@ from baselines.data import Split
 from baselines.fitting import COMPLETE, is_whole, seal
 from baselines.models import MODELS, find_model, load_model
 from baselines.training import fit
+from baselines.tuning import value_of
 from schemas.errors import InputError
 from tests.baselines.neural import NEURAL, QUICK, data_of, with_features
 
@@ -356,7 +357,17 @@ def test_epochs_are_kept_where_that_is_asked_for(maker, tmp_path):
     model, _ = fit("context-fusion", data, 0, {**QUICK, "keep_checkpoints": True}, tmp_path)
     kept = sorted(one.name for one in (tmp_path / "checkpoints").iterdir())
     assert kept == ["epoch-1", "epoch-2"]
-    assert load_model(tmp_path / "checkpoints" / "epoch-1").config.fields == model.config.fields
+    for name in kept:
+        one = load_model(tmp_path / "checkpoints" / name)
+        assert one.config.fields == model.config.fields
+        assert set(one.config.thresholds) == {field.name for field in one.fields} - {"valence"}
+        # It decides by the thresholds of its own epoch, as it was judged then.
+        predicted = one.predict(data.validation)
+        for field in one.fields:
+            said, labels = one.config.metrics[field.name], data.validation.labels[field.name].values
+            assert value_of(field, said["metric"], labels, predicted[field.name]) == pytest.approx(
+                said["value"], abs=1e-6
+            )
 
 
 def test_some_fields_alone(maker):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from baselines.data import describe
 from baselines.models import load_model
-from baselines.training import fit
+from baselines.prediction import predict
+from baselines.training import fit, train
 from schemas.errors import InputError
 from tests.baselines.neural import QUICK, data_of
 from tests.baselines.test_inputs import encoder  # noqa: F401 - a fixture
@@ -33,6 +37,7 @@ def hub(tmp_path, monkeypatch):
             return f"{repo_id}: {more['commit_message']}"
 
     monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(tmp_path / "hub" / name))
     return tmp_path / "hub"
 
 
@@ -60,6 +65,41 @@ def test_a_model_its_card_and_nothing_of_this_machine(hub, maker, tmp_path, enco
     fetched = load_model(hub / "org" / "name").scores(data.validation)
     for field, scores in model.scores(data.validation).items():
         assert np.abs(fetched[field] - scores).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["majority", "tfidf-logistic"])
+def test_a_floor_is_published_like_any_model(name, hub, tiny, tmp_path, cache, monkeypatch):
+    trained = train(name, tiny, tmp_path / "run", cache_dir=cache).model
+    trained.push_to_hub("org/floor")
+    card = (hub / "org" / "floor" / "README.md").read_text("utf-8")
+    assert f"# {name}" in card
+    assert f"| emotion | nominal | macro_f1 {trained.config.metrics['emotion']['value']:.3f} |" in card
+    assert trained.config.metrics["valence"]["metric"] == "ccc"
+    monkeypatch.chdir(tmp_path)
+    fetched = predict("org/floor", tiny, "validation", cache_dir=cache)
+    assert fetched.path == Path("floor-predictions-validation.parquet")
+    own = predict(tmp_path / "run", tiny, "validation", cache_dir=cache)
+    assert pq.read_table(fetched.path).equals(pq.read_table(own.path))
+
+
+def test_a_slip_in_a_path_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
+    def asked(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", asked)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", asked)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(InputError, match="'baselines train' makes it"):
+        load_model("runs/majorty")
+    with pytest.raises(InputError, match="no such dataset folder"):
+        describe("runs/dataset")
+
+
+def test_a_model_that_the_hub_does_not_give(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="the Hub does not give this model"):
+        load_model("org/name")
 
 
 def test_a_hub_that_cannot_be_reached_says_so(maker):
