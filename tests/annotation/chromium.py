@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from annotation.controls import Choice, page_controls
 from annotation.labeling_config import turn_label
 from schemas.label_schema import LabelSchema
-from tests.annotation.label_studio import unavailable
 from tests.annotation.simulated_page import SimulatedPage
+from tests.availability import unavailable
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response

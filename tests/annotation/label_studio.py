@@ -9,33 +9,23 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
-import pytest
 from filelock import FileLock
 
 from annotation.hotkeys import USER_HOTKEYS
 from annotation.installation import install, installation
 from schemas.errors import InputError
+from tests.availability import unavailable
 
 ADMIN = ("admin@example.org", "a-password-of-the-tests")
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 STARTS_WITHIN = 1800.0  # seconds; migrations on a slow and busy machine
-
-
-def unavailable(what: str, why: object) -> NoReturn:
-    """Say loudly that a part of the tests could not run; where ``CI`` is set that is a failure."""
-    message = f"NOT TESTED: {what}: {why}"
-    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-        pytest.fail(message)
-    warnings.warn(message, stacklevel=2)  # skips are not listed by default, warnings are
-    pytest.skip(message)
 
 
 def installed() -> Path:

@@ -17,8 +17,9 @@ from typing import Any
 from urllib.parse import quote
 
 from annotation import server_settings
-from tests.annotation.label_studio import made_once, running, unavailable
+from tests.annotation.label_studio import made_once, running
 from tests.annotation.served import free_port
+from tests.availability import unavailable
 
 WHAT = "Label Studio with PostgreSQL"
 LOGIN, PASSWORD, NAME = "lead", "p@ss:w/rd", "labels"

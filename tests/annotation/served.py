@@ -22,7 +22,8 @@ from annotation.rounds import Round
 from schemas.project import Project
 from schemas.sampling import draw_corpus
 from schemas.tables import write_table
-from tests.annotation.label_studio import installed, template, unavailable
+from tests.annotation.label_studio import installed, template
+from tests.availability import unavailable
 
 SCHEMA = """\
 name: small

@@ -33,7 +33,6 @@ from schemas.project import Project
 from schemas.records import has_intensity
 from schemas.tables import read_table
 from tests.annotation.chromium import Rater, chromium
-from tests.annotation.label_studio import unavailable
 from tests.annotation.served import Served, results, serving, submit
 from tests.annotation.simulated_page import (
     PLAIN_KEYS,
@@ -45,6 +44,7 @@ from tests.annotation.simulated_page import (
     pressed,
     turn_page,
 )
+from tests.availability import unavailable
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

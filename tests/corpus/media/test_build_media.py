@@ -27,6 +27,7 @@ from schemas.project import UTTERANCES, Project
 from schemas.records import UTTERANCES as COLUMNS
 from schemas.sampling import draw_corpus
 from schemas.tables import from_rows, read_table, write_table
+from tests.availability import unavailable
 from tests.corpus.media.film import number, shoot
 
 ADDED = ["recording", "recording_hash", "audio_sha256", "video_sha256", "media_missing"]
@@ -130,8 +131,9 @@ def can_decode() -> bool:
     return True
 
 
-@pytest.mark.skipif(not can_decode(), reason="torchcodec is not here, or no FFmpeg that it knows")
 def test_datasets_decodes_sound_and_pictures(project: Project, tmp_path: Path) -> None:
+    if not can_decode():
+        unavailable("sound and clips as datasets opens them", "no torchcodec, or no FFmpeg that it knows")
     build(project, "full")
     rows = load(project, tmp_path, "media")["train"]
     row = next(row for row in rows if row["recording"] == "media/film.mp4")

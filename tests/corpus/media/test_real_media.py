@@ -13,6 +13,7 @@ from corpus.media.faces import FaceDetector
 from corpus.media.segments import RATE, Segments
 from schemas.errors import InputError
 from schemas.project import Project
+from tests.availability import unavailable
 from tests.corpus.media.test_exactness import cut
 
 
@@ -25,7 +26,7 @@ def detector() -> FaceDetector:
     try:
         return FaceDetector()
     except InputError as error:
-        pytest.skip(str(error))
+        unavailable("faces in pictures", error)
 
 
 def test_speech(project: Project, shared: Path) -> None:

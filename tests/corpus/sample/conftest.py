@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 import pytest
 
 from corpus.sample.generate import generate
 from schemas.project import Project
+from tests.availability import unavailable
 
 
 def needs_espeak():
     """Leave a test out where eSpeak NG is not installed; where tests must be complete, fail it."""
-    if shutil.which("espeak-ng"):
-        return
-    message = "eSpeak NG is not installed: speech was not tested (apt-get install espeak-ng)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+    if not shutil.which("espeak-ng"):
+        unavailable("speech", "eSpeak NG is not installed (apt-get install espeak-ng)")
 
 
 @pytest.fixture(scope="session")
