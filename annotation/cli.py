@@ -215,18 +215,19 @@ def timesheet(
 @app.command()
 def guidelines(
     project: ProjectOption = Path(),
-    language: Annotated[str, typer.Option(help="Language of the handbook: zh or en.")] = "zh",
+    language: Annotated[str | None, typer.Option(help="zh or en; by default a page in each.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the annotators' handbook: definitions, rules, examples, the page and its keys."""
+    """Write the annotators' handbook, zh and en: definitions, rules, examples, the page and its keys."""
     from annotation.guidelines import write_guidelines
     from schemas.project import Project
 
-    path = write_guidelines(Project(project), language)
+    paths = write_guidelines(Project(project), language)
     if as_json:
-        print_json({"guidelines": str(path)})
+        print_json({"guidelines": [str(path) for path in paths]})
         return
-    print_wrote(path)
+    for path in paths:
+        print_wrote(path)
 
 
 def _decided(project: Any, method: str) -> dict[str, dict[str, int]]:  # noqa: ANN401 - import stays lazy

@@ -59,25 +59,28 @@ def guidelines(schema: LabelSchema, language: str = "zh") -> str:
     return page.html()
 
 
-def write_guidelines(project: Project, language: str = "zh") -> Path:
+def write_guidelines(project: Project, language: str | None = None) -> list[Path]:
     """Write the handbook of a project's schema to ``reports/guidelines-LANGUAGE.html``.
 
+    Args:
+        project: The project.
+        language: ``zh`` or ``en``; None for both.
+
     Returns:
-        The path of the page.
+        The paths of the pages.
 
     Raises:
         InputError: The language is another one, or the page would need more keys than there are.
     """
-    if language not in LANGUAGES:
-        raise InputError(
-            Issue("the handbook is written in one of two languages", value=language, choices=LANGUAGES)
-        )
-    name = f"reports/guidelines-{language}.html"
-    page = guidelines(project.schema, language)
+    if language not in (None, *LANGUAGES):
+        raise InputError(Issue("no handbook is written in this language", value=language, choices=LANGUAGES))
+    languages = LANGUAGES if language is None else (language,)
+    pages = {f"reports/guidelines-{one}.html": guidelines(project.schema, one) for one in languages}
     with project.writing("annotation guidelines") as staging:
-        (staging / name).parent.mkdir()
-        (staging / name).write_text(page, "utf-8")
-    return project.path(name)
+        (staging / "reports").mkdir()
+        for name, page in pages.items():
+            (staging / name).write_text(page, "utf-8")
+    return [project.path(name) for name in pages]
 
 
 def guideline_version(schema: LabelSchema) -> str:

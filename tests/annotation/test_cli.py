@@ -233,9 +233,13 @@ def test_raters_timesheet_and_guidelines(sample):
     assert "No rating in 2026-03 says both who made it and when" in run(
         "timesheet", "--project", sample.root, "--month", "2026-03"
     )
-    for language in ("zh", "en"):
-        run("guidelines", "--project", sample.root, "--language", language)
-        assert (sample.root / "reports" / f"guidelines-{language}.html").stat().st_size > 20_000
+    pages = [sample.path(f"reports/guidelines-{language}.html") for language in ("en", "zh")]
+    run("guidelines", "--project", sample.root, "--language", "zh")
+    assert [page.exists() for page in pages] == [False, True]
+    assert json.loads(run("guidelines", "--project", sample.root, "--json"))["guidelines"] == [
+        str(page) for page in pages
+    ]
+    assert all(page.stat().st_size > 20_000 for page in pages)
 
 
 def test_notes_and_counts_are_the_same_the_second_time(sample):
