@@ -31,6 +31,7 @@ from annotation.roster import (
     Person,
     Role,
     enrol,
+    publish_raters,
     read_accounts,
     read_kept,
     read_roster,
@@ -39,6 +40,7 @@ from annotation.roster import (
 )
 from annotation.sheet import Design, Sheet
 from annotation.standing import Receipts
+from annotation.taking_turns import in_turn
 from annotation.tasks import Dialogue, read_dialogues, utterance_task
 from annotation.workflow import make_accounts, make_project, project_mark, show_media
 from schemas import records
@@ -127,6 +129,7 @@ def _write_state(project: Project, state: _State) -> None:
     write_private(project.path(STATE), json.dumps(vars(state), ensure_ascii=False, sort_keys=True) + "\n")
 
 
+@in_turn
 def push_disagreements(
     project: Project,
     *,
@@ -171,6 +174,7 @@ def push_disagreements(
     enrol(people, accounts, client.name)
     write_accounts(project, accounts)
     make_accounts(project, people, accounts, client, tell)
+    publish_raters(project, people, accounts, "annotation adjudicate push")
     names = accounts.pseudonyms
     adjudicators = [names[one.key] for one in people]
     decided = {str(one["data"]["utterance_id"]) for one in state.standing()}
@@ -254,6 +258,7 @@ def _make(
     return make
 
 
+@in_turn
 def pull_decisions(project: Project, *, client: Client | None = None, tell: Tell = silent) -> Decided:
     """Pull decisions; nothing is written when there is nothing new.
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from annotation.installation import Tell, silent
 from annotation.server import DATABASE, FOLDER, LOCK
+from annotation.taking_turns import in_turn, pulls_alone
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
@@ -18,7 +20,8 @@ _LEFT_OUT = (f"{FOLDER}/shown", f"{FOLDER}/server.log", f"{FOLDER}/data/export",
 """Made anew at every start, or copied in another way."""
 
 
-def back_up(project: Project, file: Path) -> None:
+@in_turn
+def back_up(project: Project, file: Path, *, tell: Tell = silent) -> None:
     """Write a backup of ``private/``; the server may be running.
 
     The database is copied at one moment, by SQLite itself. A PostgreSQL database is not part of it, nor are
@@ -27,6 +30,7 @@ def back_up(project: Project, file: Path) -> None:
     Args:
         project: The project.
         file: A new tar file; only its owner can read it.
+        tell: Gets a line when it has to wait for another command.
 
     Raises:
         InputError: There is nothing to back up, or the file stands there already.
@@ -39,7 +43,12 @@ def back_up(project: Project, file: Path) -> None:
     part = file.with_name(f"{file.name}.part")
     part.unlink(missing_ok=True)
     opened = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-    with tempfile.TemporaryDirectory() as scratch, opened, tarfile.open(fileobj=opened, mode="w") as tar:
+    with (
+        pulls_alone(project, tell),  # a rating pulled after the database was copied would seem deleted there
+        tempfile.TemporaryDirectory() as scratch,
+        opened,
+        tarfile.open(fileobj=opened, mode="w") as tar,
+    ):
         if project.path(DATABASE).exists():
             copy = Path(scratch) / "database"
             _copy_database(project.path(DATABASE), copy)

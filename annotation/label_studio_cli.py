@@ -59,7 +59,7 @@ def serve(
     if backup is not None and restore is not None:
         raise InputError("one of --backup and --restore is expected, not both")
     if backup is not None:
-        backups.back_up(found, backup)
+        backups.back_up(found, backup, tell=_tell)
         _tell(f"wrote {backup}")
     elif restore is not None:
         backups.restore(found, restore)
@@ -193,8 +193,7 @@ def qualify(
     if why and override is None:
         raise InputError("--why is the reason of an override: --override RATER --why REASON")
     if override is not None:
-        made = qualification.override(found, override, why)
-        tell(f"{made.rater} may rate: recorded in {qualification.STATE}")
+        qualification.override(found, override, why, tell=tell)
     report = qualification_report.qualify(found, tell=tell)
     if as_json:
         print_json(report.to_dict())

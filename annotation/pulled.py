@@ -24,7 +24,6 @@ from schemas.project import Project
 
 FOLDER = "private/pulled"
 INDEX = f"{FOLDER}/index.json"
-LOCK = f"{FOLDER}/.lock"
 
 PREDICTION_SHOWN = "prediction_shown"
 """Where a task says which model's prediction it was pushed with; in a dialogue, of each turn."""

@@ -22,7 +22,6 @@ from annotation.fetching import About, Place, fetched
 from annotation.installation import Tell, silent
 from annotation.pulled import (
     FOLDER,
-    LOCK,
     Index,
     Known,
     News,
@@ -38,7 +37,7 @@ from annotation.roster import Accounts, read_accounts
 from annotation.rounds import REPEAT, Round, read_rounds
 from annotation.server import clear_exports
 from annotation.server_faults import PASSING
-from annotation.taking_turns import alone
+from annotation.taking_turns import pulls_alone
 from schemas.errors import InputError, Issue
 from schemas.project import Project
 
@@ -122,19 +121,17 @@ def pull(
     Raises:
         InputError: No round was set up, a file is no export, or the server fails; nothing is written then.
     """
+    # Of two at once, the one that ends later would not know what the other has found.
+    with pulls_alone(project, tell):
+        return _pull(project, files, client, tell)
+
+
+@_no_search_for_cycles()
+def _pull(project: Project, files: Sequence[Path], client: Client | None, tell: Tell) -> Pulled:
     rounds = read_rounds(project)
     if not rounds:
         raise InputError("no round was set up; 'annotation setup --round NAME' makes one")
     project.path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Of two at once, the one that ends later would not know what the other has found.
-    with alone(project.path(LOCK), tell, "waiting for another pull into this project"):
-        return _pull(project, rounds, files, client, tell)
-
-
-@_no_search_for_cycles()
-def _pull(
-    project: Project, rounds: Sequence[Round], files: Sequence[Path], client: Client | None, tell: Tell
-) -> Pulled:
     index, accounts = read_index(project), read_accounts(project)
     before = json.dumps([index.seen, index.surplus, index.drafts], sort_keys=True)
     depends_on = made_from(project)

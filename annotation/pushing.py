@@ -24,6 +24,7 @@ from annotation.rounds import Round, read_round, read_rounds, schema_of
 from annotation.server_faults import PASSING, NotFound, ServerDown
 from annotation.sheet import Design, Sheet
 from annotation.standing import Receipts, Standing
+from annotation.taking_turns import in_turn
 from annotation.tasks import Dialogue, dialogue_task, media_url, read_dialogues, utterance_task
 from annotation.timesheet import time_zone
 from schemas.errors import InputError, Issue
@@ -71,6 +72,7 @@ class Pushed:
     later: int = 0
 
 
+@in_turn
 def push(
     project: Project,
     name: str | None = None,

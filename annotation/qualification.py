@@ -21,10 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotation.answer_key import Answer, AnswerKey, KnownItem, read_answer_key
+from annotation.installation import Tell, silent
 from annotation.key_scores import Score, score
 from annotation.pulled_table import TABLE
 from annotation.roster import Accounts, read_accounts, read_kept, write_private
 from annotation.rounds import TRAINING, Round, read_rounds
+from annotation.taking_turns import in_turn
 from schemas.errors import InputError, Issue
 from schemas.fields import Field, Missing
 from schemas.label_schema import LabelSchema
@@ -229,13 +231,15 @@ def close_attempts(project: Project) -> list[Attempt]:
 # -- who may rate -------------------------------------------------------------------------------------------
 
 
-def override(project: Project, rater: str, why: str) -> Override:
+@in_turn
+def override(project: Project, rater: str, why: str, *, tell: Tell = silent) -> Override:
     """Let a rater into main rounds all the same, and record it.
 
     Args:
         project: The project.
         rater: A key of the roster, or a pseudonym.
         why: The reason.
+        tell: Gets a line for each step.
 
     Raises:
         InputError: There is no such rater, or no reason.
@@ -253,6 +257,7 @@ def override(project: Project, rater: str, why: str) -> Override:
     state = read_state(project)
     state.overrides.append(made)
     write_state(project, state)
+    tell(f"{pseudonym} may rate: recorded in {STATE}")
     return made
 
 

@@ -26,6 +26,7 @@ from annotation.qualification import (
     passed_fields,
     read_state,
 )
+from annotation.taking_turns import in_turn
 from schemas.errors import InputError
 from schemas.project import Project
 
@@ -185,6 +186,7 @@ def project_qualification(project: Project, found: Sequence[Attempt]) -> Qualifi
     return Qualification(tuple(found), tuple(read_state(project).overrides), control, kept)
 
 
+@in_turn
 def qualify(project: Project, *, client: Client | None = None, tell: Tell = silent) -> Qualification:
     """Close complete attempts, score them, give feedback, and write the aggregates.
 

@@ -298,10 +298,17 @@ def invite(project: Project, people: Sequence[Person], accounts: Accounts, serve
     write_private(path, text)
 
 
-def publish_raters(project: Project, people: Sequence[Person], accounts: Accounts) -> None:
+def publish_raters(project: Project, people: Sequence[Person], accounts: Accounts, command: str) -> None:
     """Bring the raters' published attributes into ``raters.parquet``, under their pseudonyms.
 
-    Those who left the roster stay: their ratings do. Nothing is written when nothing changes.
+    Those who are there and not among these people stay: their ratings do. Nothing is written when nothing
+    changes.
+
+    Args:
+        project: The project.
+        people: People who have pseudonyms.
+        accounts: Their pseudonyms.
+        command: Who writes, for another command that would write, too.
     """
     old = records.RATERS.empty_table()
     if project.has(folder.RATERS):
@@ -326,7 +333,7 @@ def publish_raters(project: Project, people: Sequence[Person], accounts: Account
     rows_now = concat([kept.filter(pc.invert(here)), mine], records.RATERS)
     if project.has(folder.RATERS) and rows_now.to_pylist() == old.to_pylist():
         return
-    with project.writing("annotation setup") as staging:
+    with project.writing(command) as staging:
         write_table(staging / folder.RATERS, rows_now, records.RATERS)
 
 

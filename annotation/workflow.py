@@ -43,6 +43,7 @@ from annotation.rounds import (
 )
 from annotation.server import FOLDER, MEDIA
 from annotation.sheet import Design, Sheet
+from annotation.taking_turns import in_turn
 from annotation.tasks import Dialogue, read_dialogues
 from schemas import project as folder
 from schemas.errors import InputError, Issue
@@ -110,6 +111,7 @@ class SetUp:
     notices: list[str] = field(default_factory=list)
 
 
+@in_turn
 def set_up(project: Project, plan: Plan, *, client: Client | None = None, tell: Tell = silent) -> SetUp:
     """Set up a round; whatever stands there already is kept, so it can be run again after a failure.
 
@@ -137,7 +139,7 @@ def set_up(project: Project, plan: Plan, *, client: Client | None = None, tell: 
     config = {rater: labeling_config(schema_of(project, made), made.sheet(rater)) for rater in made.queues}
     write_round(project, made)
     found.invited = make_accounts(project, people, accounts, client, tell)
-    publish_raters(project, people, accounts)
+    publish_raters(project, people, accounts, "annotation setup")
     standing = {one["id"] for one in client.projects()}
     for rater in made.queues:
         if made.projects.get(rater) not in standing:

@@ -191,6 +191,9 @@ def test_deleted_decisions_decide_no_longer_and_adjudicators_come_and_go(rated, 
         "nobody's password is lost"
     )
     jo = served.pseudonym("jo")
+    roles = {one["rater"]: one["attributes"] for one in read_table(project.path(folder.RATERS)).to_pylist()}
+    assert roles.keys() == set(roster.read_accounts(project).pseudonyms.values())
+    assert roles[jo] == [("role", "adjudicator")]
     number = json.loads(project.path(adjudication.STATE).read_text())["projects"][jo]
     tasks = served.client.tasks(number)
     with served.log_in("jo") as web:

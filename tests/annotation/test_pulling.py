@@ -15,6 +15,7 @@ from annotation.assignment import Stop
 from annotation.pulled_table import TABLE, Reader
 from annotation.pulling import pull
 from annotation.sheet import Design
+from annotation.taking_turns import PULL_LOCK
 from annotation.tasks import read_dialogues, utterance_task
 from schemas.errors import InputError
 from schemas.records import Condition, Context
@@ -173,7 +174,7 @@ def test_no_more_than_one_page_is_fetched_ahead(project, server, monkeypatch):
 
 def test_a_second_pull_waits_for_the_first(project, server):
     pull(project, client=server)
-    other, told = FileLock(project.path(pulled.LOCK)), []
+    other, told = FileLock(project.path(PULL_LOCK)), []
     other.acquire()
 
     def tell(line):

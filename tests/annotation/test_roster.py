@@ -152,7 +152,7 @@ def test_attributes_are_published_under_pseudonyms_only(project):
     people = roster.read_roster(project)
     accounts = Accounts()
     enrol(people, accounts, SERVER)
-    publish_raters(project, people, accounts)
+    publish_raters(project, people, accounts, "a test")
     table = read_table(project.path(folder.RATERS)).to_pylist()
     assert [row["rater"] for row in table] == [f"label-studio:r{n}" for n in (1, 2, 3)]
     by_name = {row["rater"]: dict(row["attributes"]) for row in table}
@@ -174,11 +174,11 @@ def test_publishing_again_changes_nothing_and_keeps_who_left_and_other_sources(p
     people = roster.read_roster(project)
     accounts = Accounts()
     enrol(people, accounts, SERVER)
-    publish_raters(project, people, accounts)
+    publish_raters(project, people, accounts, "a test")
     first = project.path(folder.RATERS).stat().st_mtime_ns
-    publish_raters(project, people, accounts)
+    publish_raters(project, people, accounts, "a test")
     assert project.path(folder.RATERS).stat().st_mtime_ns == first
-    publish_raters(project, people[:1], accounts)
+    publish_raters(project, people[:1], accounts, "a test")
     table = read_table(project.path(folder.RATERS))
     assert isinstance(table, pa.Table)
     assert table.column("rater").to_pylist() == ["meld:r1", *(f"label-studio:r{n}" for n in (1, 2, 3))]
