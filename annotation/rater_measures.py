@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from scipy import stats
 from scipy.special import gammaln
 
 from annotation.aggregation.answers import Answers
-from annotation.aggregation.em import SMALLEST
+from annotation.aggregation.mace import mace
 from annotation.agreement.consensus import majority, majority_set
 from annotation.agreement.intervals import jackknife
 from annotation.agreement.patterns import Floats, Ints, tally
@@ -24,9 +24,10 @@ from annotation.agreement.results import number
 from schemas.fields import Field, IntervalField, Missing, MultilabelField, NominalField
 
 NOBODY_ELSE = "no utterance has a consensus of other raters to compare with"
-GUESSING_STEPS = 200
 FEWEST = 6
-"""Fewest compared answers for a drift (two in each third), or to say that a rater differs."""
+"""Fewest compared answers to say that a rater differs."""
+FEWEST_IN_THIRD = 3
+"""Fewest compared answers in each third for a drift: of two, all right and all wrong is no rarity."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ class FieldMeasures:
         confusion: Consensus x answer, counts; for sets by value, (not chosen, chosen) x (not, chosen).
         no_information: Probability that the answers are independent of the consensus, against any dependence,
             both held equally likely beforehand; even systematic errors are information.
-        guessing: Estimated share of answers that are guesses, as a rater guesses in MACE (Hovy et al. 2013),
-            when all other answers follow the consensus; None for numbers.
+        guessing: Estimated share of answers that are guesses (`guesses`); None for numbers.
         reason: Why numbers are missing.
     """
 
@@ -166,9 +166,28 @@ def _compare_numbers(answers: Answers, field: IntervalField) -> Comparison:
     return Comparison(compared, 1 - np.abs(signed), signed, nothing, nothing, ())
 
 
+def guesses(answers: Answers) -> Floats:
+    """Share of each rater's answers that are guesses, as `mace` estimates it; shape (raters,).
+
+    The consensus would not do for the truth: each of its errors would pass for a guess of a careful rater.
+    Of sets it is the mean over the values. nan for numbers, and where all answers are the same, for then
+    nothing tells a guess from knowledge.
+    """
+    if isinstance(answers.field, IntervalField):
+        parts = []
+    elif isinstance(answers.field, MultilabelField):
+        parts = [answers.member_votes(member) for member in answers.members.T]
+    else:
+        votes, told = answers.votes(), answers.told
+        parts = [replace(votes, item=votes.item[told], rater=votes.rater[told], option=votes.option[told])]
+    shares = [mace(votes).raters["guessing"] for votes in parts if len(votes.used) > 1]
+    return np.mean(shares, axis=0) if shares else np.full(len(answers.raters), np.nan)
+
+
 def measure(
     answers: Answers,
     found: Comparison,
+    guessed: float,
     rater: int,
     time: Ints,
     cluster: Ints,
@@ -179,6 +198,7 @@ def measure(
     Args:
         answers: The answers to the field.
         found: `compare` of these.
+        guessed: What `guesses` says of the rater.
         rater: The rater's number.
         time: When each answer was given, as any ascending number.
         cluster: Dialogue of each answer.
@@ -198,14 +218,14 @@ def measure(
         len(own),
         untold,
         len(mine),
-        within(mean_interval(close, units), 0.0, 1.0),
+        _accuracy(close, units),
         mean_interval(signed[on_scale], units[on_scale]),
         _drift(close, units),
         _use(answers.field, found, mine),
         _by_language(close, language[mine]),
         _confusion(answers.field, found, mine),
         _no_information(answers, found, mine),
-        _guessing(found.answer[mine], found.consensus[mine]),
+        number(guessed),
         None,
     )
 
@@ -222,10 +242,23 @@ def within(interval: Interval, lowest: float, highest: float) -> Interval:
     return Interval(interval.value, max(interval.low, lowest), min(interval.high, highest))
 
 
+def _accuracy(close: Floats, cluster: Ints) -> Interval:
+    """Mean closeness with its 95% interval.
+
+    Where every answer is as the consensus, or none is, leaving out a dialogue changes nothing: then it is the
+    interval of as many trials as there are dialogues (Clopper and Pearson 1934).
+    """
+    found = within(mean_interval(close, cluster), 0.0, 1.0)
+    if found.low is None or found.value not in (0.0, 1.0):
+        return found
+    width = 1 - 0.025 ** (1 / len(np.unique(cluster)))
+    return within(Interval(found.value, found.value - width, found.value + width), 0.0, 1.0)
+
+
 def _drift(close: Floats, cluster: Ints) -> Interval:
     """Mean of the last third less mean of the first, of values in order of time."""
     third = len(close) // 3
-    if len(close) < FEWEST:
+    if third < FEWEST_IN_THIRD:
         return Interval(None)
     first, last = np.zeros(len(close)), np.zeros(len(close))
     first[:third], last[-third:] = 1.0, 1.0
@@ -288,26 +321,12 @@ def _table(consensus: Ints, answer: Ints, size: int) -> tuple[tuple[int, ...], .
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def _guessing(answer: Ints, consensus: Ints) -> float | None:
-    """Share of guesses in answers that either follow the consensus or are drawn from one distribution.
-
-    MACE itself takes the truth for unknown and all options for equally frequent; in a field where nearly all
-    is "none" it then explains every rater by guessing. The consensus of the others is known here.
-    """
-    if (answer < 0).any():
-        return None
-    same = answer == consensus
-    options, place = np.unique(answer, return_inverse=True)
-    guess, strategy = 0.5, np.full(len(options), 1 / len(options))
-    for _ in range(GUESSING_STEPS):
-        drawn = guess * strategy[place]
-        was_guess = np.where(same, drawn / (drawn + 1 - guess), 1.0)
-        guess = min(max(float(was_guess.mean()), SMALLEST), 1 - SMALLEST)
-        strategy = tally(place, was_guess, len(options)) / was_guess.sum()
-    return number(guess)
-
-
 def _no_information(answers: Answers, found: Comparison, mine: Ints) -> float | None:
+    """Probability that answers are independent of the consensus, from even odds.
+
+    On a scale they can depend on it in any way, or rise or fall with it, which few answers suffice to show:
+    both are held equally likely.
+    """
     if isinstance(answers.field, IntervalField):
         value = answers.numbers[mine]
         consensus = value - found.signed[mine] * (answers.field.high - answers.field.low)
@@ -315,6 +334,10 @@ def _no_information(answers: Answers, found: Comparison, mine: Ints) -> float | 
     else:
         tables = _confusion(answers.field, found, mine).values()
         evidence = sum(_evidence_of_dependence(np.array(table, dtype=np.float64)) for table in tables)
+        on_scale = mine[np.isfinite(found.signed[mine])]
+        answer, other = found.answer[on_scale], found.consensus[on_scale]
+        if _vary(answer, other):
+            evidence = float(np.logaddexp(evidence, _evidence_of_correlation(answer, other)) - math.log(2))
     return number(1 / (1 + math.exp(min(evidence, 700.0))))
 
 
@@ -336,9 +359,13 @@ def _log_marginal(counts: Floats) -> float:
     return float(gammaln(size) - gammaln(size + counts.sum()) + gammaln(1 + counts).sum())
 
 
-def _evidence_of_correlation(one: Floats, other: Floats) -> float:
+def _vary(one: Floats | Ints, other: Floats | Ints) -> bool:
+    return len(one) > 2 and bool(np.ptp(one) > 0 and np.ptp(other) > 0)
+
+
+def _evidence_of_correlation(one: Floats | Ints, other: Floats | Ints) -> float:
     """Log Bayes factor of a linear dependence, by the Bayesian information criterion (Raftery 1995)."""
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    if not _vary(one, other):
         return 0.0
     correlation = min(abs(float(np.corrcoef(one, other)[0, 1])), 1 - 1e-12)
     return -len(one) / 2 * math.log(1 - correlation**2) - math.log(len(one)) / 2

@@ -21,7 +21,7 @@ from annotation.aggregation.project import ADJUDICATION, faults_by_file
 from annotation.aggregation.ratings_table import ratings_table
 from annotation.agreement.patterns import Ints
 from annotation.agreement.results import number
-from annotation.rater_measures import Comparison, FieldMeasures, compare, measure
+from annotation.rater_measures import Comparison, FieldMeasures, compare, guesses, measure
 from annotation.rater_report import Pace, RaterMeasures, RaterReport
 from annotation.raters_page import raters_page
 from annotation.ratings import project_ratings, require_ratings, simulated_raters
@@ -32,7 +32,7 @@ from schemas.fields import LANGUAGES
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
 
-VERSION = 3
+VERSION = 4
 COMMAND = "annotation raters"
 JSON_FILE = "private/raters.json"
 HTML_FILE = "private/raters.html"
@@ -71,12 +71,14 @@ def measure_raters(
     options = {}
     for field in schema:
         answers = read_answers(ratings, field, rows)
-        found = compare(answers)
+        found, guessed = compare(answers), guesses(answers).tolist()
         compared.append((answers, found))
         options[field.name] = found.options
         at = answers.row
         for place in known:
-            fields[place][field.name] = measure(answers, found, place, time[at], cluster[at], language[at])
+            fields[place][field.name] = measure(
+                answers, found, guessed[place], place, time[at], cluster[at], language[at]
+            )
     dialogues = _objects(ratings, "dialogue_id")
     raters = tuple(
         RaterMeasures(

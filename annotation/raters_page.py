@@ -99,8 +99,15 @@ _WORDS: Mapping[str, Text] = {
     "confusion": Text(
         "Consensus of the others (rows) and own answers (columns)", "其他人的共识（行）与本人回答（列）"
     ),
-    "values": Text("Values given more or less often than by the others", "比其他人更多或更少使用的取值"),
+    "sets": Text("values chosen by the others and by this rater", "其他人与本人所选的取值"),
+    "value": Text("value", "取值"),
+    "both": Text("by both", "双方都选"),
+    "others_only": Text("by the others only", "仅其他人选"),
+    "rater_only": Text("by this rater only", "仅本人选"),
+    "neither": Text("by neither", "双方都未选"),
+    "use": Text("more or less often", "选用多少之差"),
     "languages": Text("By language", "按语言"),
+    "dialogue": Text("dialogue", "对话"),
     "dialogues": Text("Dialogues worth looking at together", "值得一起查看的对话"),
     "dialogues_why": Text(
         "Where this rater and the others differ most, over all fields.",
@@ -243,14 +250,17 @@ def _rater(
     ]
     if differing:
         first = sorted(differing, key=lambda row: (row[1], row[0]))[:DIALOGUES_SHOWN]
-        columns = [page.Column(say("dialogues")), page.Column(say("agreement"), numeric=True)]
+        columns = [page.Column(say("dialogue")), page.Column(say("agreement"), numeric=True)]
         columns.append(page.Column(say("compared"), numeric=True))
         yield page.table(say("dialogues"), columns, [list(row) for row in first], note=say("dialogues_why"))
     for field in schema:
         found = one.fields[field.name]
         if found.compared and found.confusion:
-            shown = list(_confusion(field, found, report.options[field.name], say))
-            yield page.details(f"{_name(field, language)}: {say('confusion')}", *shown)
+            is_set = isinstance(field, MultilabelField)
+            title = f"{_name(field, language)}: {say('sets' if is_set else 'confusion')}"
+            options = report.options[field.name]
+            shown = _values(found, say) if is_set else _confusion(field, found, options, say)
+            yield page.details(title, shown)
 
 
 def _fields(one: RaterMeasures, schema: LabelSchema, language: str, say: Say) -> Element:
@@ -279,14 +289,22 @@ def _fields(one: RaterMeasures, schema: LabelSchema, language: str, say: Say) ->
     return page.table(one.rater, columns, rows)
 
 
-def _confusion(field: Field, found: FieldMeasures, options: tuple[str, ...], say: Say) -> Iterator[Element]:
-    if isinstance(field, MultilabelField):
-        rows = [(name, abs(more), f"{page.number(100 * more, 1)}%") for name, more in found.use.items()]
-        yield pictures.bars(say("values"), rows, highest=1.0)
-        return
+def _values(found: FieldMeasures, say: Say) -> Element:
+    """The confusion of each value of a set, a row a value."""
+    columns = [page.Column(say("value"))]
+    heads = ("both", "others_only", "rater_only", "neither", "use")
+    columns += [page.Column(say(head), numeric=True) for head in heads]
+    rows: list[list[page.Cell]] = [
+        [name, both, others_only, rater_only, neither, page.percent(found.use[name])]
+        for name, ((neither, rater_only), (others_only, both)) in found.confusion.items()
+    ]
+    return page.table(say("sets"), columns, rows)
+
+
+def _confusion(field: Field, found: FieldMeasures, options: tuple[str, ...], say: Say) -> Element:
     table = found.confusion[field.name]
     squares = [
         [pictures.Square(f"{cell:,}" if cell else "", cell / sum(row) if sum(row) else 0.0) for cell in row]
         for row in table
     ]
-    yield pictures.heat_map(say("confusion"), options, options, squares)
+    return pictures.heat_map(say("confusion"), options, options, squares)

@@ -22,7 +22,7 @@ from annotation.rater_report import Why
 from annotation.raters import measure_raters, write_report
 from annotation.raters_page import raters_page
 from corpus.sample.packaged import create_sample
-from corpus.sample.raters import RATERS, simulate
+from corpus.sample.raters import RATERS, confusion, simulate
 from schemas import load_schema
 from schemas.errors import InputError
 from schemas.records import answer_columns
@@ -153,13 +153,43 @@ def test_simulated_raters_show_what_they_were_made_to_do(simulated: dict[str, An
     assert tired.high < 0
     assert fresh.low < 0.02
     assert tired.value < fresh.value - 0.1
-    guessing = {name: one.fields["humor"].guessing for name, one in simulated.items()}
-    assert guessing["r5"] == max(guessing.values()) > 0.55
-    assert guessing["r1"] == min(guessing.values()) < 0.35
+    for field in ("humor", "sarcasm"):
+        for one in RATERS:
+            table_ = confusion(one, SCHEMA[field])
+            guesses = table_[0, 1] + table_[1, 0]  # of two values: the rows are one but for what was known
+            assert simulated[one.name].fields[field].guessing == pytest.approx(guesses, abs=0.12)
+    assert [simulated[name].fields["emotion"].guessing for name in ("r1", "r5")] == pytest.approx(
+        [0.12, 0.84], abs=0.1
+    )
+    assert simulated["r1"].fields["valence"].guessing is None
     unrelated = {name: one.fields["humor"].no_information for name, one in simulated.items()}
     assert max(unrelated, key=unrelated.__getitem__) == "r5"
     assert all(unrelated[name] < 0.01 for name in ("r1", "r2", "r3", "r4"))
     assert simulated["r5"].seconds.median < simulated["r1"].seconds.median
+
+
+def test_an_interval_is_not_empty_where_all_answers_are_alike() -> None:
+    humor = [["humorous", "none", "none"]] * 18  # nine dialogues
+    differs, same, _ = measure_raters(table(panel(humor=humor)), SCHEMA).raters
+    few = differs.fields["humor"]
+    # Of nine trials all fail once in forty where a third succeeds: 0.664 ** 9 = 0.025.
+    assert (few.accuracy.value, few.accuracy.low) == (0, 0)
+    assert few.accuracy.high == pytest.approx(0.3363, abs=1e-4)
+    assert same.fields["humor"].compared == 0  # the others tie
+    alike = measure_raters(table(panel(humor=[["none"] * 3] * 18)), SCHEMA).raters[0].fields["humor"]
+    assert alike.accuracy.low == pytest.approx(0.6637, abs=1e-4)
+    assert (alike.accuracy.value, alike.accuracy.high) == (1, 1)
+    assert alike.guessing is None  # nothing tells a guess from knowledge
+
+
+def test_two_answers_make_no_third() -> None:
+    right, wrong = ["none"] * 3, ["humorous", "none", "none"]
+    few, more = (
+        measure_raters(table(panel(humor=[right] * n + [wrong] * n)), SCHEMA).raters[0].fields["humor"].drift
+        for n in (4, 5)
+    )
+    assert few.value is None
+    assert more.value == -1
 
 
 def test_answers_without_information() -> None:
@@ -189,6 +219,28 @@ def test_evidence_of_dependence_is_that_of_all_sequences() -> None:
     assert np.exp(_evidence_of_dependence(same)) == pytest.approx((1 / 4) / (1 / 3))
     nothing = np.array([[2.0, 0], [0, 0]])  # one option in use tells nothing
     assert _evidence_of_dependence(nothing) == pytest.approx(0)
+
+
+def test_what_rises_with_the_others_is_told_from_sparse_tables() -> None:
+    def no_information(pairs: list[tuple[int, int]]) -> float:
+        rows = panel(
+            emotion=[[["joy"]] * 3] * len(pairs),
+            sentiment=[["positive"] * 3] * len(pairs),
+            emotion_sentiment=[(own, others, others) for others, own in pairs],
+        )
+        found = measure_raters(table(rows), SCHEMA).raters[0].fields["emotion_sentiment"].no_information
+        assert found is not None
+        return found
+
+    # Others and own, of a careful simulated rater; the correlation is 0.35, for which p = 0.02.
+    counts = [[0, 0, 0, 1, 0], [0, 3, 4, 1, 0], [0, 2, 13, 6, 0], [0, 1, 3, 3, 0], [0, 0, 2, 1, 2]]
+    pairs = [(i - 2, j - 2) for i, row in enumerate(counts) for j, n in enumerate(row) for _ in range(n)]
+    assert _evidence_of_dependence(np.array(counts, dtype=float)) < -3, "too many cells for so few answers"
+    assert 0.1 < no_information(pairs) < 0.6
+    assert no_information(pairs * 3) < 0.05
+    # No less where the scale is turned round; and one answer to everything rises with nothing.
+    assert no_information([(others, -own) for others, own in pairs * 3]) < 0.05
+    assert no_information([(others, 1) for others, _ in pairs]) > 0.9
 
 
 def test_one_answer_to_everything_carries_no_information() -> None:
@@ -312,11 +364,25 @@ def test_of_many_raters_the_page_shows_those_to_look_at(tmp_path: Path) -> None:
 
 def test_marks_of_a_rater() -> None:
     report = measure_raters(drawn(1200), SCHEMA)
+    names = (replace(one, rater=f"simulated-{one.rater}") for one in report.raters)
+    report = replace(report, raters=tuple(names))
     (shown,) = report.tables()
     out = on_terminal(report)
     assert shown.row_count == len(tuple(SCHEMA))
     assert "↓" in out
     assert max(map(len, out.splitlines())) <= 80
+    assert all(f"│ {field.name} " in out for field in SCHEMA), "names of fields stand whole"
+
+
+def test_the_page_has_the_confusion_of_each_value_of_a_set() -> None:
+    emotion = [(["joy"], ["joy"], ["joy"])] * 3 + [(["joy", "fear"], ["joy"], ["joy"])] * 2
+    emotion += [([], ["joy"], ["joy"])]
+    html = raters_page(measure_raters(table(panel(emotion=emotion)), SCHEMA, title="x"), SCHEMA)
+    rows = re.sub(r"<[^>]+>", " ", html.partition("values chosen by the others")[2]).split()
+    place = rows.index("joy")
+    assert rows[place : place + 6] == ["joy", "5", "1", "0", "0", "−16.7%"]
+    place = rows.index("fear")
+    assert rows[place : place + 6] == ["fear", "0", "0", "2", "4", "33.3%"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
