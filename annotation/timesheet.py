@@ -139,9 +139,9 @@ def works(ratings: pa.Table, zone: str = "UTC", idle: float = IDLE) -> list[Work
             time = datetime.fromtimestamp(now, local)
             spent = sum(row["seconds"] or 0.0 for row in pages)
             gap = None
-            if day == time.date() and end is not None:
+            if end is not None:
                 spent = min(spent, now - end)
-                gap = now - end - spent
+                gap = now - end - spent if day == time.date() else None
             longest = idle * len(pages)
             active, rest = min(spent, longest), max(spent - longest, 0.0)
             if gap is None or gap > idle:

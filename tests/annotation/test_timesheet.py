@@ -62,6 +62,8 @@ def test_a_page_left_open_is_idle_and_nothing_is_counted_twice() -> None:
     assert (left_open[0].active, left_open[0].idle) == (300, 2700)
     # The second says 600 s, but only 60 s have passed since the first.
     assert [one.active for one in works(table([("a", "u1", 1, 10), ("a", "u2", 2, 600)]))] == [10, 60]
+    # Nor where midnight, which stands 960 minutes after eight, lies between.
+    assert [one.active for one in works(table([("a", "u1", 959, 10), ("a", "u2", 961, 600)]))] == [10, 120]
 
 
 def test_ratings_of_one_page_are_one_submission() -> None:
