@@ -19,7 +19,7 @@ from annotation.aggregation.estimate import Estimate, nothing
 from annotation.aggregation.votes import VotePatterns, Votes
 from annotation.agreement.patterns import Floats
 
-ITERATIONS = 200
+ITERATIONS = 500
 TOLERANCE = 1e-6
 GUESSING_PRIOR = 0.5
 """Of the Beta prior on how often a rater guesses, both parameters."""

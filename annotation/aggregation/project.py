@@ -25,7 +25,7 @@ from schemas.label_schema import LabelSchema
 from schemas.project import Project
 from schemas.tables import read_table, write_table
 
-VERSION = 9
+VERSION = 10
 COMMAND = "annotation aggregate"
 ADJUDICATION = "adjudication"
 """Origin of the ratings that decide, rather than count among others: ``annotations/adjudication.parquet``."""
