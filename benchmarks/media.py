@@ -1,15 +1,15 @@
 """What cutting recordings costs: against FFmpeg on the same film, with the same threads.
 
-python -m benchmarks.media                         # 30 minutes of 720p, 400 utterances; 8 minutes of work
+python -m benchmarks.media                         # 30 minutes of 720p, 400 utterances; 5 minutes of work
 python -m benchmarks.media --minutes 3 --rounds 3  # a shorter film with as many utterances a minute
 python -m benchmarks.media --hour                  # also memory, on an hour
 
 The film is generated: a minute is encoded, and repeated. Every step runs in a process of its own, ours and
 the peer's in turn, and the fastest of each counts. Ratios of wall time say little on a machine that does
 other work: those of processor time stand beside them. Time of the interpreter and of library imports apart.
-Some peers are timed on a part, and multiplied up to all of the film: two calls of FFmpeg an utterance on 20
-utterances, and on its first five minutes the one that encodes all of it and what decodes all of it through
-PyAV: one minute is as the other. MFCC: ``benchmarks/features.py``.
+One minute is as the other: clips are encoded of a part of five minutes. What decodes all of it through PyAV
+is timed on that part, two calls of FFmpeg an utterance on 20 utterances; both are multiplied up to the film.
+MFCC: ``benchmarks/features.py``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from corpus.media.segmenting import CLIP_HEIGHT
 
 A_MINUTE = 400 / 30  # utterances
 SPOKEN = 0.8  # share of the time
-PIECE = 60  # seconds that are encoded; longer films repeat them
-PART = 5.0  # minutes of the films that processes share, and that slow peers are timed on
+PART = 5  # minutes: of the films that processes share, and that slow work is timed on
 
 OURS = """
 import json, resource, sys, time
@@ -98,16 +97,18 @@ class Cost:
         return Cost(min(self.wall, other.wall), min(self.cpu, other.cpu), max(self.peak, other.peak))
 
 
-def make_film(path: Path, minutes: float) -> None:
-    """Generate 720p H.264 with AAC: moving shapes under noise."""
-    sources = [f"testsrc2=s=1280x720:r=25:d={PIECE}", f"sine=f=440:r=48000:d={PIECE}"]
+def make_piece(path: Path) -> None:
+    """Generate a minute of 720p H.264 with AAC: moving shapes under noise."""
+    sources = ["testsrc2=s=1280x720:r=25:d=60", "sine=f=440:r=48000:d=60"]
     inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]
-    piece = path.with_suffix(".piece.mp4")
     look = ["-vf", "noise=alls=6:allf=t,gblur=sigma=1", "-pix_fmt", "yuv420p", "-ac", "2"]
     codecs = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-c:a", "aac", "-b:a", "128k"]
-    ffmpeg(*inputs, *look, *codecs, str(piece))
-    times = max(0, round(minutes * 60 / PIECE) - 1)
-    ffmpeg("-stream_loop", str(times), "-i", str(piece), "-c", "copy", str(path))
+    ffmpeg(*inputs, *look, *codecs, str(path))
+
+
+def repeat(piece: Path, path: Path, minutes: int) -> None:
+    """Make a film of a minute again and again."""
+    ffmpeg("-stream_loop", str(minutes - 1), "-i", str(piece), "-c", "copy", str(path))
 
 
 def ffmpeg(*arguments: str) -> Cost:
@@ -119,16 +120,23 @@ def ffmpeg(*arguments: str) -> Cost:
     return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def ours(root: Path, threads: int, count: int, *, clips: bool) -> Cost:
-    """Cut the film, in a process of its own."""
+def ours(film: Path, threads: int, minutes: int, *, clips: bool) -> Cost:
+    """Cut a film, in a process of its own."""
     code = OURS.format(gap=60 / A_MINUTE, spoken=SPOKEN)
-    arguments = [str(root), "media/film.mp4", str(threads), "clips" if clips else "no", str(count)]
+    root, count = film.parents[1], int(minutes * A_MINUTE)
+    arguments = [str(root), f"media/{film.name}", str(threads), "clips" if clips else "no", str(count)]
     return Cost(*map(float, python(code, arguments)))
 
 
-def decoding(root: Path, film: Path, threads: int) -> Cost:
-    """Decode all of the film as ours does, and do nothing with it."""
-    return Cost(*map(float, python(DECODING, [str(root), str(film), str(threads)])))
+def four_films(root: Path, workers: int, minutes: int) -> Cost:
+    """Cut four films, in so many processes."""
+    code = PARALLEL.format(gap=60 / A_MINUTE, spoken=SPOKEN)
+    return Cost(float(python(code, [str(root), str(workers), str(int(minutes * A_MINUTE))])[0]), 0)
+
+
+def decoding(film: Path, threads: int) -> Cost:
+    """Decode all of a film as ours does, and do nothing with it."""
+    return Cost(*map(float, python(DECODING, [str(film.parents[1]), str(film), str(threads)])))
 
 
 def python(code: str, arguments: Sequence[str]) -> list[str]:
@@ -194,7 +202,7 @@ class Rows:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--minutes", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--hour", action="store_true")
     options = parser.parse_args()
@@ -203,52 +211,40 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         (root / "media").mkdir()
-        film = root / "media" / "film.mp4"
-        make_film(film, options.minutes)
-        part = min(options.minutes, PART)
-        make_film(root / "media" / "part.mp4", part)
-        whole_film = options.minutes / part
-        count = int(options.minutes * A_MINUTE)
-        rows.say(f"{options.minutes:g} minutes, {count} utterances, {film.stat().st_size / 1e6:.0f} MB")
+        piece, film, part = (root / "media" / f"{name}.mp4" for name in ("piece", "film", "part"))
+        minutes, few = options.minutes, min(options.minutes, PART)
+        make_piece(piece)
+        repeat(piece, film, minutes)
+        repeat(piece, part, few)
+        count = int(minutes * A_MINUTE)
+        rows.say(f"{minutes} minutes, {count} utterances, {film.stat().st_size / 1e6:.0f} MB")
         for threads in (1, 2):
             decode = ["-threads", str(threads), "-i", str(film)]
             mine, theirs, whole = in_turn(
                 options.rounds,
-                lambda threads=threads: ours(root, threads, count, clips=False),
+                lambda threads=threads: ours(film, threads, minutes, clips=False),
                 lambda decode=decode: ffmpeg(*decode, "-f", "null", "-"),
-                lambda threads=threads: decoding(root, root / "media/part.mp4", threads).times(whole_film),
+                lambda threads=threads: decoding(part, threads).times(minutes / few),
             )
             what = f"sound, frames, {threads} threads"
             rows.add(what, mine, "ffmpeg -f null", theirs, "1.3x")
             rows.add(what, mine, "PyAV, all decoded *", whole)
         usual = two_calls(film, root, count, 20)
-        rows.add(
-            "sound, frames, 2 threads", mine, "ffmpeg, two calls each *", usual, "3x faster", faster=True
-        )
+        rows.add(what, mine, "ffmpeg, two calls each *", usual, "3x faster", faster=True)
         size = ["-vf", f"scale=-2:{CLIP_HEIGHT}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23"]
         mine, theirs = in_turn(
             options.rounds,
-            lambda: ours(root, 2, count, clips=True),
-            lambda: ffmpeg(
-                "-i", str(root / "media/part.mp4"), *size, "-c:a", "aac", str(root / "whole.mp4")
-            ).times(whole_film),
+            lambda: ours(part, 2, few, clips=True),
+            lambda: ffmpeg("-i", str(part), *size, "-c:a", "aac", str(root / "whole.mp4")),
         )
-        rows.add("with clips", mine, "ffmpeg, all encoded *", theirs, "1.5x")
+        rows.add(f"{few} min with clips", mine, "ffmpeg, all encoded", theirs, "1.5x")
         rows.memory("most memory, with clips", mine)
-        code = PARALLEL.format(gap=60 / A_MINUTE, spoken=SPOKEN)
-        count = int(part * A_MINUTE)
-        one, two = in_turn(
-            options.rounds,
-            *(
-                lambda workers=workers: Cost(float(python(code, [str(root), str(workers), str(count)])[0]), 0)
-                for workers in (1, 2)
-            ),
-        )
-        what = f"four films of {part:g} min, 2 processes"
+        one, two = in_turn(options.rounds, lambda: four_films(root, 1, few), lambda: four_films(root, 2, few))
+        what = f"four films of {few} min, 2 processes"
         rows.add(what, two, "one process", one, "1.8x faster", faster=True)
         if options.hour:
-            make_film(film, 60)
-            rows.memory("an hour, with clips", ours(root, 2, int(60 * A_MINUTE), clips=True))
+            repeat(piece, film, 60)
+            rows.memory("an hour, with clips", ours(film, 2, 60, clips=True))
     console.print(rows.table)
     console.print("* timed on a part, multiplied up to the whole film", highlight=False)
 
