@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,9 +126,18 @@ def _show_preview(read: Read, as_json: bool) -> None:
         console.print(changes)
     if total > shown:
         console.print(f"and {total - shown:,} more; --json lists them all")
+    apart = Counter(fault["reason"] for one in content["recordings"] for fault in one["set_apart"])
+    for reason, count in apart.items():
+        console.print(f"  {count:,}: {reason}", style="yellow", highlight=False, markup=False)
     for fault in content["set_apart"]:
         console.print(f"  {fault['file']}: {fault['reason']}", style="yellow", highlight=False, markup=False)
+    _show_ignored(sum((Counter(one["ignored"]) for one in content["recordings"]), Counter()))
     console.print("Nothing was changed: without --preview the utterances are imported.")
+
+
+def _show_ignored(rows: Mapping[str, int]) -> None:
+    for reason, count in rows.items():
+        console.print(f"  {count:,} ignored: {reason}", style="dim", highlight=False, markup=False)
 
 
 def report_import(imported: Imported | None, as_json: bool) -> None:
@@ -146,6 +157,7 @@ def report_import(imported: Imported | None, as_json: bool) -> None:
         f"{imported.rows_read:,} rows read = {imported.rows_imported:,} imported"
         f" + {imported.rows_quarantined:,} quarantined + {ignored:,} ignored"
     )
+    _show_ignored(imported.rows_ignored)
     table = Table("table", "rows", title=f"Source {escape(imported.source)}")
     table.columns[1].justify = "right"
     for key, rows in tables.items():

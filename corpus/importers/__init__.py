@@ -142,6 +142,7 @@ def _import_raw(
     if rules.language is None and len(project.settings.languages) == 1:
         rules = replace(rules, language=project.settings.languages[0])
     material = recordings.gather(paths, raw.FORMATS[format_name])
+    named = manifest.recordings_of(material, mapping) if format_name == "manifest" else {}
     texts = [*material.transcripts, *material.rttm, *material.scenes.values()]
     made_from = {
         "format": format_name,
@@ -150,7 +151,7 @@ def _import_raw(
         "rules": vars(rules) | {"tiers": list(rules.tiers)},
         "columns": mapping,
         "files": {file.name: _digest(file) for file in texts},
-        "media": {file.name: recordings.fingerprint(file) for file in material.recordings},
+        "media": {one: recordings.fingerprint(file) for one, file in {**material.by_name, **named}.items()},
     }
     if _standing(project).get(name, {}).get("made_from") == made_from:
         return None

@@ -79,7 +79,7 @@ class Transcript:
         faults: Rows and cells that could not be taken.
         scenes: Marks at which dialogues begin.
         notes: What people should know.
-        media: Name of the recording, where the file tells.
+        media: Name of the recording, where the file tells; its path where several have that name.
         place: Where the recording is, as a path from the folder of the file, where the file tells.
         language: Language code, where the file tells.
         made_on_sound: The times were set on the sound itself: nothing is to be corrected.

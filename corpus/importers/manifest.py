@@ -1,11 +1,13 @@
 """Any table whose rows are lines of recordings: JSONL, CSV or Parquet with a column for each of `TARGETS`.
 
 ``media`` names the recording (a path beside the table), ``scene`` the dialogue, where the table knows it. A
-row with a recording and without times is the whole recording.
+row with a recording and without times is the whole recording. Recordings of one name in several folders are
+called after their paths, others after their names.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +15,7 @@ from corpus.importers.cells import NOTHING, seconds
 from corpus.importers.lines import Fault, Line, Scene, Transcript
 from corpus.importers.quarantine import BLANK
 from corpus.importers.reading import SourceTable, read_source
+from corpus.importers.recordings import Material, recording_of
 from schemas.errors import InputError, Issue
 
 TARGETS = ("text", "start", "end", "media", "speaker", "scene")
@@ -79,9 +82,9 @@ def read(path: Path, columns: Mapping[str, str]) -> list[Transcript]:
     for place, row in enumerate(table.rows.to_pylist()):
         found = {target: (column[place] or "").strip() for target, column in cells.items()}
         named = PurePosixPath(found.get("media", "").replace("\\", "/"))
-        media = named.name
+        media = str(named) if named.name else ""
         transcript = transcripts.setdefault(
-            media, Transcript(path, media=media or None, place=str(named) if media else None)
+            media, Transcript(path, media=named.name or None, place=media or None)
         )
         transcript.read += 1
         line = _line(row, found, transcript)
@@ -91,7 +94,10 @@ def read(path: Path, columns: Mapping[str, str]) -> list[Transcript]:
             marks[found["scene"]] = Scene(
                 min(mark.start, line.start), max(mark.end or 0, line.until), mark.name
             )
-    for transcript in transcripts.values():
+    shared = Counter(PurePosixPath(media).stem for media in transcripts)
+    for media, transcript in transcripts.items():
+        if media and shared[PurePosixPath(media).stem] > 1:
+            transcript.media = media
         _keep_whole(transcript)
     for media, marks in scenes.items():
         transcripts[media].scenes = list(marks.values())
@@ -102,6 +108,19 @@ def read(path: Path, columns: Mapping[str, str]) -> list[Transcript]:
     if whole:
         first.notes.append(f"{path.name}: {whole:,} row(s) without times, each the whole of its recording")
     return list(transcripts.values()) or [first]
+
+
+def recordings_of(material: Material, columns: Mapping[str, str]) -> dict[str, Path]:
+    """Return the recordings that manifests name and that are there, by what they are called in them."""
+    found: dict[str, Path] = {}
+    for path in material.transcripts:
+        try:
+            transcripts = read(path, columns)
+        except InputError:  # said when the manifest is imported
+            continue
+        places = {one.place or path.name: recording_of(material, one) for one in transcripts}
+        found |= {place: file for place, file in places.items() if file is not None}
+    return found
 
 
 def _line(row: int, cells: Mapping[str, str], transcript: Transcript) -> Line | None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from corpus.importers import alignment, elan, manifest, recordings, rttm, subtitles, textgrid, whisperx
 from corpus.importers.alignment import Fit, Verdict
@@ -77,7 +77,7 @@ class Recorded:
     """What became of one recording.
 
     Attributes:
-        name: Its name, without ending.
+        name: Its name, or its path where a manifest names several of that name; without ending.
         transcript: What its transcript says; lines on the clock of the recording.
         media: The file, if it is there and can be opened.
         fit: How the times were held against the sound; None where they were not.
@@ -95,6 +95,11 @@ class Recorded:
     language: str | None = None
 
     @property
+    def place(self) -> str | None:
+        """Where the project's ``media/`` links to it."""
+        return None if self.media is None else f"{self.name}{self.media.suffix}"
+
+    @property
     def utterances(self) -> list[Utterance]:
         """All its utterances in their order."""
         return [one for dialogue in self.dialogues for one in dialogue]
@@ -107,7 +112,7 @@ class Recorded:
         return {
             "recording": self.name,
             "transcript": self.transcript.path.name,
-            "media": self.media.name if self.media else None,
+            "media": self.place,
             "rows": len(rows),
             "utterances": len(self.utterances),
             "dialogues": len(self.dialogues),
@@ -160,7 +165,8 @@ def read(format_name: str, material: Material, rules: Rules, columns: Mapping[st
         found.recorded.append(_recorded(transcript, material, turns, rules, found))
     _refuse_doubles(found.recorded)
     found.notes += [_lacking(file, names) for file, names in found.lacking.items()]
-    unused = [file.name for file in material.recordings if file not in {one.media for one in found.recorded}]
+    used = {one.media for one in found.recorded}
+    unused = [file.name for file in material.recordings if file not in used]
     if unused:
         found.notes.append(f"recordings without a transcript: {_some(unused)}")
     return found
@@ -208,7 +214,7 @@ def _recorded(
     found: Read,
 ) -> Recorded:
     media = recordings.recording_of(material, transcript)
-    name = media.stem if media else _name(transcript)
+    name = _name(transcript, media)
     one = Recorded(name, transcript, media, scenes=transcript.scenes)
     one.language = rules.language or recordings.language_of(transcript.path, name) or transcript.language
     take_spoken(transcript)
@@ -232,9 +238,12 @@ def _recorded(
     return one
 
 
-def _name(transcript: Transcript) -> str:
-    """Name a recording that is not there: after what the transcript names, or after the transcript."""
-    return Path(transcript.media).stem if transcript.media else transcript.path.name.split(".")[0]
+def _name(transcript: Transcript, media: Path | None) -> str:
+    """Name a recording: after its path or itself, what the transcript names, or the transcript."""
+    named = PurePosixPath(transcript.media or "")
+    if len(named.parts) > 1:
+        return str(named.with_suffix(""))
+    return media.stem if media else named.stem or transcript.path.name.split(".")[0]
 
 
 def _marked(path: Path, found: Read) -> list[Scene]:
@@ -358,14 +367,26 @@ def _keep_inside(transcript: Transcript, length: float | None) -> None:
 
 
 def _refuse_doubles(recorded: Sequence[Recorded]) -> None:
-    """Refuse two transcripts of one recording: their utterances would stand there twice."""
-    files: dict[str, list[str]] = {}
+    """Refuse two transcripts of one recording, or two names of it: its utterances would stand there twice."""
+    transcripts: dict[str, list[Transcript]] = {}
+    names: dict[Path, list[str]] = {}
     for one in recorded:
-        files.setdefault(one.name, []).append(one.transcript.path.name)
-    issues = [
-        Issue(f"this recording has several transcripts: {', '.join(names)}; name the one to import", name)
-        for name, names in files.items()
-        if len(names) > 1
+        transcripts.setdefault(one.name, []).append(one.transcript)
+        if one.media is not None:
+            names.setdefault(one.media, []).append(one.transcript.place or one.name)
+    issues = []
+    for name, found in transcripts.items():
+        files = [transcript.path.name for transcript in found]
+        media = [transcript.place or "" for transcript in found]
+        if len(set(files)) > 1:
+            message = f"this recording has several transcripts: {', '.join(files)}; name the one to import"
+            issues.append(Issue(message, name))
+        elif len(files) > 1:
+            issues.append(Issue(f"recordings differ by their ending alone: {', '.join(media)}", files[0]))
+    issues += [
+        Issue(f"this recording is named in several ways: {', '.join(found)}", str(file))
+        for file, found in names.items()
+        if len(set(found)) > 1
     ]
     if issues:
         raise InputError(issues)

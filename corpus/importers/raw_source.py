@@ -60,8 +60,8 @@ def make_source(name: str, read: Read, known: Sequence[Stretch], *, simplify: bo
         ignored += one.transcript.ignored
         _set_apart(source, one, own)
         source.account.append(one.about())
-        if one.media is not None:
-            source.recordings.append(one.media)
+        if one.media is not None and one.place is not None:
+            source.recordings[one.place] = one.media
         rows += own
     for file, fault in read.faults:
         source.read += 1
@@ -115,7 +115,7 @@ def _rows(
                 "start": None if utterance.whole else f"{utterance.start:.3f}",
                 "end": None if utterance.end is None else f"{utterance.end:.3f}",
                 "language": one.language,
-                "media": f"{FOLDER}/{one.media.name}" if one.media else None,
+                "media": f"{FOLDER}/{one.place}" if one.place else None,
                 "episode": one.name,
                 "topic": names[scene] if one.scenes and scene is not None else None,
                 "unchanged": utterance.text,

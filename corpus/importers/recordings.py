@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from corpus.importers.lines import Transcript
@@ -52,6 +53,11 @@ class Material:
     rttm: list[Path] = field(default_factory=list)
     scenes: dict[str, Path] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def by_name(self) -> dict[str, Path]:
+        """The recordings by name, which no two of them share."""
+        return {file.name: file for file in self.recordings}
 
 
 def gather(paths: Sequence[Path], endings: Sequence[str]) -> Material:
@@ -114,18 +120,18 @@ def _belongs(transcript: str, stem: str) -> bool:
 def recording_of(material: Material, transcript: Transcript) -> Path | None:
     """Return the recording of a transcript: the one that it names, or of the same name, or the only one.
 
-    A path that it names counts from its own folder, and leads nowhere outside. Of several of one name,
-    pictures come before sound.
+    A path that it names counts from its own folder, and leads nowhere outside; without a file there, its name
+    is that of a recording that was named beside it. Of several of one name, pictures come before sound.
     """
     named = transcript.media
-    for file in material.recordings:
-        if file.name == named:
-            return file
     place = PurePosixPath(transcript.place or "")
     if place.name and not place.is_absolute() and ".." not in place.parts:
         there = transcript.path.parent / place
         if there.is_file():
-            return there
+            given = material.by_name.get(there.name)
+            return given if given and given.samefile(there) else there
+    if transcript.place or named in material.by_name:
+        return material.by_name.get(named or "")
     found = [file for file in material.recordings if _belongs(transcript.path.name, file.stem)]
     order = (*PICTURES, *SOUND)
     found.sort(key=lambda file: (-len(file.stem), order.index(file.suffix.casefold())))
@@ -174,13 +180,13 @@ def duration(path: Path) -> float | None:
         raise InputError(Issue(f"this recording cannot be opened: {reason}", str(path))) from None
 
 
-def link(recordings: Iterable[Path], folder: Path, staging: Path) -> None:
+def link(recordings: Mapping[str, Path], folder: Path, staging: Path) -> None:
     """Link recordings into a project's ``media/``: hard links, which cost no space and outlive the original.
 
     On another file system they are symbolic links.
 
     Args:
-        recordings: The files.
+        recordings: The files, by their paths in ``media/``.
         folder: The project's ``media/``.
         staging: Where the links are made, to be moved there.
 
@@ -188,8 +194,8 @@ def link(recordings: Iterable[Path], folder: Path, staging: Path) -> None:
         InputError: Another recording of this name is there already.
     """
     issues = []
-    for file in recordings:
-        there = folder / file.name
+    for place, file in recordings.items():
+        there = folder / place
         if there.exists() and (there.samefile(file) or fingerprint(there) == fingerprint(file)):
             continue
         if there.exists():
@@ -197,10 +203,11 @@ def link(recordings: Iterable[Path], folder: Path, staging: Path) -> None:
                 Issue(f"another recording of this name is in {FOLDER}/ already; rename one", str(file))
             )
             continue
-        staging.mkdir(exist_ok=True)
+        here = staging / place
+        here.parent.mkdir(parents=True, exist_ok=True)
         try:
-            (staging / file.name).hardlink_to(file.resolve())
+            here.hardlink_to(file.resolve())
         except OSError:
-            (staging / file.name).symlink_to(file.resolve())
+            here.symlink_to(file.resolve())
     if issues:
         raise InputError(issues)

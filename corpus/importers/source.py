@@ -46,7 +46,7 @@ class Source:
         quarantine: Rows that could not be read at all, as `records.QUARANTINE` rows.
         cells: Cells that could not be read, likewise; their rows are imported.
         merged: Rows that became part of the utterance of another row.
-        recordings: Files that the project's ``media/`` will link to.
+        recordings: Files that the project's ``media/`` will link to, by their paths there.
         account: What was done with each recording, for ``reports/import.json``.
         notes: What people should know (encodings, renamed headers).
     """
@@ -61,7 +61,7 @@ class Source:
     quarantine: list[dict[str, object]] = field(default_factory=list)
     cells: list[dict[str, object]] = field(default_factory=list)
     merged: int = 0
-    recordings: list[Path] = field(default_factory=list)
+    recordings: dict[str, Path] = field(default_factory=dict)
     account: list[dict[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

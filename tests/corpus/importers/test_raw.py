@@ -220,6 +220,44 @@ def test_a_manifest_says_where_its_recordings_are(
     ]
 
 
+def test_recordings_of_one_name_are_told_apart_by_their_folders(
+    project: Project, folder: Path, talk: Path, rows_of: RowsOf
+) -> None:
+    """Each keeps its own sound; one that comes later is taken in by the same import."""
+    (folder / "ep1.wav").unlink()
+    lines = ["media,start,end,text", "train/1.wav,0.1,0.4,hi", "dev/1.wav,0.1,0.4,bye", "../1.wav,0,1,no"]
+    (folder / "data.csv").write_text("\n".join([*lines, "train/2.wav,0,1,two"]), "utf-8")
+    for name, seconds in (("train", 1), ("dev", 2)):
+        (folder / name).mkdir()
+        write_wav(folder / name / "1.wav", np.zeros(seconds * 16_000))
+    write_wav(folder / "data.wav", np.zeros(16_000))
+    take(project, "manifest", folder)
+    columns = ("utterance_id", "media", "text")
+    assert [tuple(row.values()) for row in rows_of("utterances.parquet", *columns)] == [
+        ("manifest_train_1_00000100-00000400", "media/train/1.wav", "hi"),
+        ("manifest_dev_1_00000100-00000400", "media/dev/1.wav", "bye"),
+        ("manifest_.._1_00000000-00001000", None, "no"),
+        ("manifest_2_00000000-00001000", None, "two"),
+    ]
+    for name in ("train", "dev"):
+        assert project.path(f"media/{name}/1.wav").samefile(folder / name / "1.wav")
+    assert import_source(project, "manifest", [folder]) is None
+    write_wav(folder / "train" / "2.wav", np.zeros(16_000))
+    take(project, "manifest", folder)
+    assert [row["media"] for row in rows_of("utterances.parquet", "media")][2:] == [None, "media/2.wav"]
+
+
+def test_two_names_of_one_recording_are_refused(project: Project, folder: Path, talk: Path) -> None:
+    (folder / "data.csv").write_text("media,start,end,text\nep1.wav,1,2,a\n./x/ep1.wav,3,4,b\n", "utf-8")
+    (folder / "x").mkdir()
+    (folder / "x" / "ep1.wav").symlink_to("../ep1.wav")
+    with pytest.raises(InputError, match=r"named in several ways: ep1.wav, x/ep1.wav"):
+        import_source(project, "manifest", [folder])
+    (folder / "data.csv").write_text("media,start,end,text\nep1.wav,1,2,a\nep1.mp4,3,4,b\n", "utf-8")
+    with pytest.raises(InputError, match=r"differ by their ending alone: ep1.wav, ep1.mp4"):
+        import_source(project, "manifest", [folder])
+
+
 def test_rows_of_a_table_of_clips_are_whole_recordings(
     project: Project, folder: Path, talk: Path, rows_of: RowsOf
 ) -> None:
@@ -336,7 +374,16 @@ def test_another_recording_of_the_same_name_is_refused(
 
 def test_a_preview_changes_nothing(project: Project, folder: Path, talk: Path) -> None:
     (folder / "ep1.srt").write_text(
-        srt([(1, 2, "one,"), (2.1, 4, "two"), (10, 12, "- three\n- four")]), "utf-8"
+        srt(
+            [
+                (1, 2, "one,"),
+                (2.1, 4, "two"),
+                (5, 6, "[music]"),
+                (10, 12, "- three\n- four"),
+                (30, 31, "late"),
+            ]
+        ),
+        "utf-8",
     )
     before = sorted(project.root.rglob("*"))
     arguments = ["import", "srt", str(folder), "--project", str(project.root), "--preview"]
@@ -346,11 +393,13 @@ def test_a_preview_changes_nothing(project: Project, folder: Path, talk: Path) -
     assert (one["rows"], one["utterances"], one["merged"], one["split"]) == (3, 3, 1, 1)
     assert [(change["change"], change["rows"], change["texts"]) for change in one["changes"]] == [
         ("merged", [1, 2], ["one,", "two"]),
-        ("split", [3], ["three", "four"]),
+        ("split", [4], ["three", "four"]),
     ]
     assert one["changes"][0]["pauses"] == [0.1]
     people = CliRunner().invoke(app, arguments).stdout
     assert "merged" in people
+    assert "1: begins after the end of the recording (20 s)" in people
+    assert "1 ignored: sounds only" in people
     assert "Nothing was changed" in people
     assert sorted(project.root.rglob("*")) == before
     with pytest.raises(InputError, match="only raw material has a preview"):
