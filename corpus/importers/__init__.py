@@ -8,7 +8,6 @@ are merged here: importing a source again replaces its rows and leaves those of 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.importers import cmma, lewidi, manifest, meld, raw, raw_source, recordings, speakers, table
+from corpus.importers import (
+    account,
+    cmma,
+    lewidi,
+    manifest,
+    meld,
+    raw,
+    raw_source,
+    recordings,
+    speakers,
+    table,
+)
+from corpus.importers.account import REPORT, read_json, write_json
 from corpus.importers.assembly import Imported, assemble
 from corpus.importers.reading import source_files
 from corpus.importers.source import Source
@@ -32,7 +43,6 @@ from schemas.tables import Provenance, concat, read_provenance, read_table, writ
 
 RELEASED = ("cmma", "meld", "lewidi", "table")
 FORMATS = (*RELEASED, *raw.FORMATS)
-REPORT = "reports/import.json"
 PUBLISHED = "labels/published.parquet"
 STEP = "corpus import"
 VERSION = 1
@@ -77,7 +87,7 @@ def import_source(
         "columns": hashlib.sha256("\0".join(columns).encode()).hexdigest(),
         "files": {file.name: _digest(file) for file in source_files(paths)},
     }
-    if _standing(project).get(name, {}).get("made_from") == made_from:
+    if account.standing(project).get(name, {}).get("made_from") == made_from:
         return None
     return store(project, _read(format_name, paths, project.schema, name, field, columns), made_from)
 
@@ -153,7 +163,8 @@ def _import_raw(
         "files": {file.name: _digest(file) for file in texts},
         "media": {one: recordings.fingerprint(file) for one, file in {**material.by_name, **named}.items()},
     }
-    if _standing(project).get(name, {}).get("made_from") == made_from:
+    about = account.standing(project).get(name, {})
+    if about.get("made_from") == made_from and account.are_linked(project, about):
         return None
     read = raw.read(format_name, material, rules, mapping)
     known = raw_source.standing(project, name)
@@ -180,11 +191,11 @@ def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imp
         imported = assemble(source, project.schema)
         _refuse_foreign_ratings(project, source.name)
         merged = _merge(project, imported)
-        account = _standing(project)
-        lost = sorted(_account(project).keys() - account.keys() - {source.name})
+        sources = account.standing(project)
+        lost = sorted(account.known(project).keys() - sources.keys() - {source.name})
         if lost:
             imported.notes.append(f"tables of other sources are gone; import these again: {', '.join(lost)}")
-        account[source.name] = {
+        sources[source.name] = {
             "made_from": {"schema": project.schema.digest, **made_from},
             "tables": sorted(merged),
             "rows": {
@@ -197,15 +208,15 @@ def store(project: Project, source: Source, made_from: Mapping[str, Any]) -> Imp
             "notes": imported.notes,
             **({"recordings": imported.recordings} if imported.recordings else {}),
         }
-        sources = {one: about["made_from"] for one, about in account.items()}
+        made = {one: about["made_from"] for one, about in sources.items()}
         for file, (rows, schema) in merged.items():
-            inputs = _inputs(project, file, sources)
-            write_table(staging / file, rows, schema, Provenance(STEP, VERSION, inputs, sources))
+            inputs = _inputs(project, file, made)
+            write_table(staging / file, rows, schema, Provenance(STEP, VERSION, inputs, made))
         media = recordings.FOLDER
         recordings.link(source.recordings, project.path(media), staging / media)
-        _write_json(staging / REPORT, account)
+        write_json(staging / REPORT, sources)
         if names:
-            _write_json(staging / identities, names, mode=0o600)
+            write_json(staging / identities, names, mode=0o600)
     return imported
 
 
@@ -234,28 +245,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        raise _damaged(path) from None
-    if not isinstance(content, dict):
-        raise _damaged(path)
-    return content
-
-
-def _damaged(path: Path) -> InputError:
-    return InputError(Issue("this file of the project is damaged; delete it and import again", str(path)))
-
-
-def _write_json(path: Path, content: object, mode: int = 0o644) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.touch(mode)
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False), "utf-8")
-
-
 def _pseudonymise(source: Source, known: Path) -> dict[str, str]:
     """Replace the names of raters by pseudonyms, the same ones as at an earlier import.
 
@@ -264,7 +253,7 @@ def _pseudonymise(source: Source, known: Path) -> dict[str, str]:
     """
     column = pc.utf8_trim_whitespace(source.rows.column("rater").combine_chunks())
     column = pc.if_else(pc.equal(column, ""), None, column)
-    names: dict[str, str] = _read_json(known)
+    names: dict[str, str] = read_json(known)
     pseudonyms = {name: pseudonym for pseudonym, name in names.items()}
     for name in pc.unique(column).drop_null().to_pylist():
         pseudonyms.setdefault(name, f"{source.name}:r{len(pseudonyms) + 1}")
@@ -289,22 +278,6 @@ def _read(
     if format_name == "lewidi":
         return lewidi.read(paths, schema, name, field)
     return table.read(paths, schema, name, table.parse_map(columns, schema))
-
-
-def _account(project: Project) -> dict[str, Any]:
-    account = _read_json(project.path(REPORT))
-    if not all(isinstance(one, dict) and {"made_from", "tables"} <= one.keys() for one in account.values()):
-        raise _damaged(project.path(REPORT))
-    return account
-
-
-def _standing(project: Project) -> dict[str, Any]:
-    """Return the account of the sources whose tables are all there still."""
-    return {
-        name: about
-        for name, about in _account(project).items()
-        if all(project.has(table) for table in about["tables"])
-    }
 
 
 def _merge(project: Project, imported: Imported) -> dict[str, tuple[pa.Table, pa.Schema]]:

@@ -15,6 +15,7 @@ from corpus.importers.raw import OVER_THE_BEGINNING, OVER_THE_END, Read, Recorde
 from corpus.importers.recordings import FOLDER
 from corpus.importers.source import SOURCE_ROWS, Source, concat_rows
 from schemas import project as folder
+from schemas.errors import InputError, Issue
 from schemas.project import Project
 from schemas.tables import from_rows, read_table
 
@@ -46,7 +47,11 @@ def make_source(name: str, read: Read, known: Sequence[Stretch], *, simplify: bo
         read: What was read.
         known: The utterances of this source that stand in the project: what is the same keeps its id.
         simplify: Whether texts in traditional Chinese are normalised to simplified ones.
+
+    Raises:
+        InputError: The ids of two recordings would begin alike.
     """
+    _refuse_alike(read.recorded, name)
     source = Source(name, concat_rows([]), notes=read.notes)
     rows: list[dict[str, object]] = []
     ignored: Counter[str] = Counter()
@@ -77,6 +82,19 @@ def make_source(name: str, read: Read, known: Sequence[Stretch], *, simplify: bo
     source.ignored = dict(ignored)
     source.rows = concat_rows([from_rows(rows, SOURCE_ROWS)])
     return source
+
+
+def _refuse_alike(recorded: Sequence[Recorded], source: str) -> None:
+    names: dict[str, list[str]] = {}
+    for one in recorded:
+        names.setdefault(_prefix(one, source), []).append(repr(one.name))
+    issues = [
+        Issue(f"ids cannot tell these recordings apart: {', '.join(alike)}; rename one", value=prefix)
+        for prefix, alike in names.items()
+        if len(alike) > 1
+    ]
+    if issues:
+        raise InputError(issues)
 
 
 def _prefix(one: Recorded, source: str) -> str:

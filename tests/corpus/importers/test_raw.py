@@ -358,6 +358,14 @@ def test_two_transcripts_of_one_recording_are_refused(project: Project, folder: 
     take(project, "srt", folder / "ep1.en.srt")
 
 
+def test_recordings_that_ids_cannot_tell_apart_are_refused(project: Project, folder: Path) -> None:
+    for name in ("ep 1", "ep_1"):
+        write_wav(folder / f"{name}.wav", np.zeros(16_000))
+        (folder / f"{name}.srt").write_text(srt([(0.1, 0.5, name)]), "utf-8")
+    with pytest.raises(InputError, match="tell these recordings apart: 'ep 1', 'ep_1'"):
+        import_source(project, "srt", [folder])
+
+
 def test_another_recording_of_the_same_name_is_refused(
     project: Project, tmp_path: Path, folder: Path
 ) -> None:
@@ -370,6 +378,17 @@ def test_another_recording_of_the_same_name_is_refused(
     (other / "ep1.srt").write_text(srt([(0.1, 0.5, "hello")]), "utf-8")
     with pytest.raises(InputError, match="another recording of this name is in media/ already"):
         import_source(project, "srt", [other], name="other")
+
+
+def test_recordings_that_were_deleted_from_the_project_come_back(
+    project: Project, folder: Path, talk: Path
+) -> None:
+    (folder / "ep1.srt").write_text(srt([(1, 2, "one")]), "utf-8")
+    take(project, "srt", folder)
+    assert import_source(project, "srt", [folder]) is None
+    project.path("media/ep1.wav").unlink()
+    take(project, "srt", folder)
+    assert project.path("media/ep1.wav").samefile(talk)
 
 
 def test_a_preview_changes_nothing(project: Project, folder: Path, talk: Path) -> None:
