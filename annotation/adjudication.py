@@ -95,10 +95,17 @@ class _State:
 
 @dataclass(frozen=True)
 class Sent:
-    """What ``adjudicate push`` did: utterances under the threshold, and those newly sent, by adjudicator."""
+    """What ``adjudicate push`` did.
+
+    Attributes:
+        undecided: Utterances under the threshold.
+        new: Of these, newly sent, by adjudicator.
+        invited: Adjudicators who got an account, with the login they were given.
+    """
 
     undecided: int
     new: Mapping[str, int]
+    invited: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -173,7 +180,7 @@ def push_disagreements(
     accounts = read_accounts(project)
     enrol(people, accounts, client.name)
     write_accounts(project, accounts)
-    make_accounts(project, people, accounts, client, tell)
+    invited = make_accounts(project, people, accounts, client, tell)
     publish_raters(project, people, accounts, "annotation adjudicate push")
     names = accounts.pseudonyms
     adjudicators = [names[one.key] for one in people]
@@ -219,7 +226,7 @@ def push_disagreements(
         show_media(project, client, number, condition)
         tell(f"pushing to {ADJUDICATION} · {rater}")
         new[rater] = push_missing(client, number, wanted[one.key], receipts, _decided_keys(state))[0]
-    return Sent(len(undecided), new)
+    return Sent(len(undecided), new, invited)
 
 
 def _decided_keys(state: _State) -> frozenset[str]:

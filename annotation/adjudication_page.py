@@ -8,8 +8,10 @@ from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
 from annotation.labeling_config import labeling_config
 from annotation.page import element
+from annotation.roster import short
 from annotation.sheet import Sheet
-from schemas.fields import CategoricalField, Field
+from annotation.wordings import MISSING_WORDINGS
+from schemas.fields import CategoricalField, Field, Missing
 from schemas.label_schema import LabelSchema
 from schemas.records import has_intensity
 
@@ -33,7 +35,7 @@ def adjudication_config(schema: LabelSchema, sheet: Sheet) -> str:
 
 def who(row: Mapping[str, Any]) -> str:
     """Name the rater of an answer, and the round."""
-    rater = str(row["rater"] or "?")
+    rater = short(str(row["rater"] or "?"))
     return f"{rater} ({row['round']})" if row["round"] else rater
 
 
@@ -60,7 +62,7 @@ def _cell(row: Mapping[str, Any], one: Field, language: str) -> str:
     """Write an answer as the page's buttons word it."""
     value = row[one.name]
     if value is None:
-        return f"({row[f'{one.name}_missing']})"
+        return MISSING_WORDINGS[Missing(row[f"{one.name}_missing"])].get(language)
     wordings = (
         {each.name: each.title.get(language) for each in one.values}
         if isinstance(one, CategoricalField)

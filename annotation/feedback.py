@@ -17,6 +17,7 @@ from annotation.qualification import Attempt, training_items
 from annotation.roster import write_private
 from annotation.rounds import Round, read_round
 from annotation.tasks import Dialogue, read_dialogues
+from annotation.wordings import MISSING_WORDINGS
 from schemas.fields import Field, Missing, MultilabelField, Text
 from schemas.label_schema import LabelSchema
 from schemas.project import Project
@@ -48,9 +49,6 @@ _WORDS: Mapping[str, Text] = {
     "yours": Text("your answer", "您的回答"),
     "known": Text("agreed answer", "参考答案"),
     "reason": Text("Why: ", "理由："),
-    "none": Text("(no answer)", "（未作答）"),
-    "not_applicable": Text("(not asked)", "（不适用）"),
-    "cannot_tell": Text("cannot tell", "无法判断"),
     "beside": Text("Feedback: your answer → agreed answer", "反馈：您的回答 → 参考答案"),
     "empty": Text("none of them", "以上皆无"),
 }
@@ -151,8 +149,7 @@ def _compared(
 def _shown(one: Field, answer: Answer, language: str) -> str:
     """Write an answer in the words of the page."""
     if isinstance(answer, Missing):
-        word = {Missing.CANNOT_TELL: "cannot_tell", Missing.NOT_APPLICABLE: "not_applicable"}
-        return _WORDS[word.get(answer, "none")].get(language)
+        return MISSING_WORDINGS[answer].get(language)
     titles = {value.name: value.title.get(language) for value in getattr(one, "values", ()) if value.title}
     if isinstance(one, MultilabelField) and isinstance(answer, frozenset):
         names = [titles[name] for name in one.categories if name in answer]

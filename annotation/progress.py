@@ -19,7 +19,7 @@ from annotation.differences import Confused, Example, Examples, FieldProgress, f
 from annotation.pulled import Index, read_index
 from annotation.pushing import Clips
 from annotation.qualification import control_scores
-from annotation.ratings import project_ratings
+from annotation.ratings import project_ratings, simulated_raters
 from annotation.rounds import REPEAT, TRAINING, Round, read_rounds
 from annotation.tasks import read_dialogues
 from annotation.timesheet import COLUMNS, works
@@ -85,7 +85,17 @@ class ControlProgress:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a project's annotation stands."""
+    """Where a project's annotation stands.
+
+    Attributes:
+        title: Title of the corpus.
+        raters: What each rater has done, round after round.
+        fields: How each rater answers each field.
+        confused: The values that are confused most.
+        languages: Language of each utterance, by its id.
+        control: Answers to control items.
+        simulated: Raters among those of ``fields`` who are simulated.
+    """
 
     title: str
     raters: tuple[RaterProgress, ...]
@@ -93,11 +103,13 @@ class Status:
     confused: tuple[Confused, ...]
     languages: Mapping[str, str | None] = field(default_factory=dict)
     control: tuple[ControlProgress, ...] = ()
+    simulated: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; numbers that do not exist are null."""
         known = asdict(self)
-        return {name: known[name] for name in ("title", "raters", "fields", "control", "confused")}
+        shown = ("title", "raters", "fields", "control", "confused", "simulated")
+        return {name: known[name] for name in shown}
 
 
 def project_status(project: Project, zone: str = "UTC") -> Status:
@@ -134,7 +146,9 @@ def project_status(project: Project, zone: str = "UTC") -> Status:
         for name, one in found.items()
     )
     title = project.settings.title or project.settings.name
-    return Status(title, progress, fields, confused, languages, control)
+    here = {one.rater for one in fields}
+    simulated = tuple(rater for rater in simulated_raters(project)[0] if rater in here)
+    return Status(title, progress, fields, confused, languages, control, simulated)
 
 
 def _all_ratings(project: Project) -> pa.Table:

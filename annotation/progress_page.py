@@ -33,6 +33,8 @@ def _json(status: Status) -> str:
 def status_page(status: Status) -> str:
     """Return the status as one self-contained HTML page."""
     page = Page(f"Annotation of {status.title}", lead="Who has done what, and where raters differ.")
+    if status.simulated:
+        page.notice("SIMULATED RATERS", f"{', '.join(status.simulated)} are simulated, not people.")
     page.section(
         "Progress",
         table(

@@ -16,7 +16,7 @@ from annotation.differences import Confused, Example
 from annotation.page import NO_VALUE, number, percent
 from annotation.progress import RaterProgress, Status
 from annotation.progress_page import HTML_FILE, to_look_at
-from annotation.roster import ORIGIN
+from annotation.roster import short
 
 _SHOWN = 3
 """Most utterances shown with a finding; the page has more."""
@@ -37,7 +37,7 @@ def status_parts(status: Status) -> Iterator[RenderableType]:
             "answers|agreement|drift|tiring|run",
             [
                 (
-                    one.field, _short(one.rater), f"{one.answers:,}", number(one.agreement, 2),
+                    one.field, short(one.rater), f"{one.answers:,}", number(one.agreement, 2),
                     number(one.drift, 2), number(one.tiring, 2), f"{one.run[1]}{'!' if one.constant else ''}",
                 )
                 for one in sorted(status.fields, key=lambda one: _place(status, one.field))
@@ -51,7 +51,7 @@ def status_parts(status: Status) -> Iterator[RenderableType]:
             "field|rater|round",
             "items|same|score",
             [
-                (one.field, _short(one.rater), one.round, str(one.items), str(one.same), number(one.score, 2))
+                (one.field, short(one.rater), one.round, str(one.items), str(one.same), number(one.score, 2))
                 for one in status.control
             ],
         )
@@ -67,7 +67,7 @@ def status_parts(status: Status) -> Iterator[RenderableType]:
         )
     looks: dict[tuple[Example, ...], list[str]] = {}
     for rater, what, examples in to_look_at(status):
-        looks.setdefault(examples, []).append(f"{_short(rater)}, {what}")
+        looks.setdefault(examples, []).append(f"{short(rater)}, {what}")
     most: dict[str, Confused] = {}
     for one in status.confused:
         most.setdefault(one.field, one)
@@ -78,21 +78,18 @@ def status_parts(status: Status) -> Iterator[RenderableType]:
         for examples, findings in looks.items():
             yield Group(*map(Text, findings), *_examples(examples[:_SHOWN]))
         yield Text(f"\nMore stands in {HTML_FILE}.")
+    if status.simulated:
+        yield Text("SIMULATED RATERS: not all of these numbers come from people.", style="bold yellow")
 
 
 def _place(status: Status, field: str) -> int:
     return next(place for place, one in enumerate(status.fields) if one.field == field)
 
 
-def _short(rater: str) -> str:
-    """Return a pseudonym without the source, which is the same of all who rate on the server."""
-    return rater.removeprefix(f"{ORIGIN}:")
-
-
 def _progress(one: RaterProgress) -> tuple[str, ...]:
     share = percent(one.done / one.assigned, 0) if one.assigned else NO_VALUE
     return (
-        _short(one.rater), one.round, f"{one.done:,}/{one.assigned:,}", share, f"{one.skipped:,}",
+        short(one.rater), one.round, f"{one.done:,}/{one.assigned:,}", share, f"{one.skipped:,}",
         f"{one.drafts:,}", f"{one.fast:,}", _hours(one.active_minutes), _hours(one.idle_minutes),
         str(one.sittings),
     )  # fmt: skip

@@ -337,5 +337,10 @@ def publish_raters(project: Project, people: Sequence[Person], accounts: Account
         write_table(staging / folder.RATERS, rows_now, records.RATERS)
 
 
+def short(pseudonym: str) -> str:
+    """Return a pseudonym without the source, which is the same of all who rate on the server."""
+    return pseudonym.removeprefix(f"{ORIGIN}:")
+
+
 def _number(pseudonym: str) -> int:
     return int(pseudonym.rpartition(":r")[2])

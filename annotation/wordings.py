@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from schemas.fields import Flag, Text
+from schemas.fields import Flag, Missing, Text
 
 WORDS: dict[str, Text] = {
     "cannot_tell": Text("Cannot tell", "无法判断"),
@@ -31,6 +31,14 @@ FLAG_WORDINGS: dict[Flag, Text] = {
     Flag.WRONG_SPEAKER: Text("Wrong speaker", "说话人错误"),
     Flag.INAUDIBLE: Text("Inaudible", "听不清"),
     Flag.WRONG_TEXT: Text("Wrong text", "文本错误"),
+}
+
+MISSING_WORDINGS: dict[Missing, Text] = {
+    Missing.NOT_RATED: Text("(no answer)", "（未作答）"),
+    Missing.NOT_APPLICABLE: Text("(not asked)", "（不适用）"),
+    Missing.CANNOT_TELL: WORDS["cannot_tell"],
+    Missing.CONTEXT_ONLY: Text("(only context)", "（仅作上下文）"),
+    Missing.UNDECIDED: Text("(undecided)", "（未定）"),
 }
 
 _LONGEST = 14

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from annotation.pulled_table import TABLE
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 def set_up_lines(found: SetUp) -> Iterator[str]:
     """Say what a setup did."""
     made = found.round
-    for rater, login in found.invited.items():
-        yield f"account of {rater}: {login}"
-    if found.invited:
-        yield f"logins and one-time passwords stand in {INVITATIONS}; hand them over one by one"
+    yield from _invited_lines(found.invited)
     for rater, queue in made.queues.items():
         repeats = sum(stop.occasion == 2 for stop in queue)
         again = f", {repeats} of them a second time" if repeats else ""
@@ -39,6 +36,13 @@ def set_up_lines(found: SetUp) -> Iterator[str]:
             "edition has no permissions: from the list of projects, every account can open every project and "
             "read, change or delete what stands there; tell raters to stay in their own, and pull often"
         )
+
+
+def _invited_lines(invited: Mapping[str, str]) -> Iterator[str]:
+    for rater, login in invited.items():
+        yield f"account of {rater}: {login}"
+    if invited:
+        yield f"logins and one-time passwords stand in {INVITATIONS}; hand them over one by one"
 
 
 def push_lines(found: Sequence[Pushed]) -> Iterator[str]:
@@ -85,6 +89,7 @@ def pull_lines(found: Pulled) -> Iterator[str]:
 
 def sent_lines(found: Sent) -> Iterator[str]:
     """Say what was sent to adjudicators."""
+    yield from _invited_lines(found.invited)
     yield f"{found.undecided:,} utterances are undecided"
     for rater, count in found.new.items():
         yield f"{rater}: {count:,} new"

@@ -139,6 +139,10 @@ class Rater:
         assert box is not None
         assert box["y"] + box["height"] <= SUBMIT_BAR
         assert box["x"] + box["width"] <= SCREEN["width"]
+        cut_off = self.page.locator(".cur").evaluate_all(
+            "all => all.some(one => one.clientHeight < Math.min(one.scrollHeight, 100))"
+        )
+        assert not cut_off, "what is rated does not stand there whole"
         ends = self.page.locator(".lsf-choice").evaluate_all(
             "all => all.map(one => one.getBoundingClientRect().right)"
         )

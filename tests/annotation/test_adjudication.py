@@ -18,6 +18,7 @@ from annotation.pulling import pull
 from annotation.pushing import push
 from annotation.ratings import project_ratings
 from annotation.workflow import Plan, set_up
+from annotation.workflow_text import sent_lines
 from schemas import InputError
 from schemas import project as folder
 from schemas.project import Project
@@ -90,7 +91,7 @@ def test_the_whole_way_from_disagreement_to_decision(rated):
         shown = rated.predictions(task["id"])
         assert [one["model_version"] for one in shown] == ["rater-1", "rater-2", "rater-3"]
         for key in RATERS:
-            assert rated.pseudonym(key) in task["data"]["context"]
+            assert f"<th>{roster.short(rated.pseudonym(key))} (main)</th>" in task["data"]["context"]
             said = opinion(key)(task["data"])
             assert results(said) in [one["result"] for one in shown]
         for name in ("Ann", "Bo Wang", "Cy Fox", "@raters"):
@@ -185,8 +186,11 @@ def test_deleted_decisions_decide_no_longer_and_adjudicators_come_and_go(rated, 
     )
     roster.write_private(project.path(roster.ROSTER), people)
     ties = ids_of(project, {1})
-    first = push_disagreements(project, condition=Condition.TEXT).new
-    assert sum(first.values()) == len(ties)
+    first = push_disagreements(project, condition=Condition.TEXT)
+    assert sum(first.new.values()) == len(ties)
+    said = list(sent_lines(first))
+    assert any(first.invited[served.pseudonym("jo")] in line for line in said)
+    assert any(roster.INVITATIONS in line for line in said)
     assert project.path(roster.INVITATIONS).read_text("utf-8").startswith(invited), (
         "nobody's password is lost"
     )
@@ -254,7 +258,8 @@ def test_a_roster_without_adjudicator(tmp_path):
 def test_answers_are_shown_as_they_are_and_escaped(tmp_path):
     schema = Project.create(tmp_path / "p").schema
     row = {
-        "rater": "<b>r1</b>", "round": "main", "sentiment": "negative", "sentiment_missing": None,
+        "rater": "label-studio:<b>r1</b>", "round": "main",
+        "sentiment": "negative", "sentiment_missing": None,
         "emotion": ["joy", "anger"], "emotion_intensity": [0, 2, 0, 3, 0, 0, 0], "emotion_missing": None,
         "sarcasm": None, "sarcasm_missing": "cannot_tell", "humor": "none", "humor_missing": None,
         "valence": 3.0, "valence_missing": None, "arousal": None, "arousal_missing": "not_rated",
@@ -264,9 +269,19 @@ def test_answers_are_shown_as_they_are_and_escaped(tmp_path):
     other = {**row, "rater": "r2", "sentiment": "positive"}
     shown = answers_html([row, other], schema, "en")
     assert "<b>r1</b>" not in shown
-    assert "&lt;b&gt;r1&lt;/b&gt; (main)" in shown
-    for text in ("Joy 2, Anger 3", "(cannot_tell)", "<b>Negative</b>", "<b>Positive</b>", "-2", "5.5"):
+    assert "<th>&lt;b&gt;r1&lt;/b&gt; (main)</th>" in shown
+    for text in (
+        "Joy 2, Anger 3",
+        "Cannot tell",
+        "(no answer)",
+        "<b>Negative</b>",
+        "<b>Positive</b>",
+        "-2",
+        "5.5",
+    ):
         assert text in shown
     assert "<span>Not humorous</span>" in shown
     in_chinese = answers_html([row], schema, "zh")
-    assert all(text in in_chinese for text in ("情感极性", "消极", "喜悦 2, 愤怒 3"))
+    assert all(
+        text in in_chinese for text in ("情感极性", "消极", "喜悦 2, 愤怒 3", "无法判断", "（不适用）")
+    )

@@ -22,7 +22,7 @@ from annotation.sheet import Design
 from schemas import InputError
 from schemas import project as folder
 from schemas.project import Project
-from schemas.records import Condition, Context, annotations_schema
+from schemas.records import RATERS, Condition, Context, annotations_schema
 from schemas.tables import from_rows, read_table, write_table
 from tests.annotation.served import SCHEMA, small_project
 
@@ -157,6 +157,14 @@ def test_the_whole_status_counts_and_is_written(project):
     before = [path.read_bytes() for path in paths]
     progress_page.write_status(project)
     assert [path.read_bytes() for path in paths] == before
+
+    assert not written.simulated
+    people = [{"rater": "r2", "source": "sample", "attributes": [("simulated", "true")]}]
+    write_table(project.path(folder.RATERS), from_rows(people, RATERS), RATERS)
+    status = project_status(project)
+    assert status.simulated == ("r2",)
+    assert "SIMULATED RATERS" in status_page(status)
+    assert any("SIMULATED RATERS" in str(part) for part in status_parts(status))
 
 
 EXAMPLE = Example("第三集-场景02-话17", "你可真行啊，这都能忘！ " * 5, "clips/第三集/话17.mp4")
