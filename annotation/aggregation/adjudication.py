@@ -76,7 +76,12 @@ def adjudication_queue(labels: pa.Table, schema: LabelSchema) -> pa.Table:
 
 
 def _are_vote_shares(labels: pa.Table, field: Field) -> NDArray[np.bool_]:
-    """Which rows were decided by a method whose soft labels are shares of votes."""
+    """Which rows were decided by a method whose soft labels are shares of votes.
+
+    What is known of a number is the deviation of its raters, whatever the method.
+    """
+    if isinstance(field, IntervalField):
+        return np.ones(labels.num_rows, dtype=bool)
     methods = [name for name, by_type in METHODS.items() if by_type.of(field) in VOTE_SHARES]
     return np.asarray(pc.is_in(labels.column("method"), value_set=pa.array(methods, pa.string())))
 
