@@ -49,7 +49,7 @@ def measure_raters(
     """Compare every rater with the others.
 
     Args:
-        ratings: A row a rating: ``utterance_id``, ``rater`` and the answer columns; ``dialogue_id``,
+        ratings: A row a rating: ``utterance_id``, ``rater`` and a column a field; ``dialogue_id``,
             ``language``, ``created``, ``updated`` and ``seconds`` where they are known.
         schema: The label schema.
         title: What was rated.

@@ -46,8 +46,9 @@ def decide(
     """Decide the labels of all rated utterances.
 
     Args:
-        annotations: A row a rating: ``utterance_id`` and the answer columns of the schema; ``rater`` for the
-            methods that know raters, ``updated`` or ``created`` where a rater rated an utterance twice.
+        annotations: A row a rating: ``utterance_id`` and a column a field; ``FIELD_missing`` says why there
+            is no answer, where that is known; ``rater`` for the methods that know raters, ``updated`` or
+            ``created`` where a rater rated an utterance twice.
         schema: The label schema.
         method: One of `METHODS`.
         min_agreement: Items whose own agreement on a field is lower, or unknown (one rater), stay undecided;

@@ -26,7 +26,7 @@ def ratings_table(annotations: pa.Table | pd.DataFrame, schema: LabelSchema, whe
     """Return ratings under the types of the project's tables.
 
     Args:
-        annotations: A row a rating: ``utterance_id``, the answer columns of the schema, and any of
+        annotations: A row a rating: ``utterance_id``, a column a field, and any of
             `records.annotations_schema`. Where neither an answer nor a reason stands, it was not rated.
         schema: The label schema.
         where: Name of the table, for messages.
@@ -39,11 +39,10 @@ def ratings_table(annotations: pa.Table | pd.DataFrame, schema: LabelSchema, whe
         kind = type(annotations).__name__
         raise InputError(Issue("a pyarrow table or a pandas data frame is expected", where, value=kind))
     wanted = records.annotations_schema(schema)
-    answers = [column.name for field in schema for column in records.answer_columns(field)]
     names = [str(name) for name in _names(annotations)]
     issues = [
         Issue("the ratings lack a column", where, value=name, choices=names)
-        for name in (NEEDED, *answers)
+        for name in (NEEDED, *schema.by_name)
         if name not in names
     ]
     columns: dict[str, pa.ChunkedArray | pa.Array] = {}
@@ -65,6 +64,8 @@ def ratings_table(annotations: pa.Table | pd.DataFrame, schema: LabelSchema, whe
         )
     if issues:
         raise InputError(issues)
+    for column in (one for field in schema for one in records.answer_columns(field)):
+        columns.setdefault(column.name, pa.nulls(len(columns[NEEDED]), column.type))
     table = _with_reasons(pa.table(columns), schema)
     faults = list(rating_faults(table, schema, where))
     if faults:

@@ -389,6 +389,12 @@ def test_a_data_frame_is_taken_as_a_table_is() -> None:
     assert decide(frame.astype({"sentiment": "category", "rater": "category"}), SCHEMA).labels.equals(
         expected
     )
+    named = frame[["utterance_id", "rater", *(field.name for field in SCHEMA)]]
+    silent = decide(named, SCHEMA).labels  # without reasons: what is not there was not rated
+    for name in ("emotion", "emotion_soft", "valence", "humor_missing"):
+        assert silent.column(name).equals(expected.column(name))
+    assert silent.column("sentiment_raters").to_pylist() == [2]
+    assert len(measure_raters(named, SCHEMA).raters) == 3
     with pytest.raises(InputError, match="cannot be read as"):
         decide(frame.assign(valence=["two", "three", "two"]), SCHEMA)
 
@@ -437,9 +443,9 @@ def test_tables_of_other_types_are_refused_with_every_column() -> None:
         emotion=["anger|joy", ["anger"]],
         utterance_id=["u", None],
         emotion_sentiment=[1.5, 2],
-    ).drop(columns=["humor", "sarcasm_missing"])
+    ).drop(columns=["humor", "sarcasm"])
     faults = wrong(lambda: decide(mixed, SCHEMA))
-    for part in ("'humor'", "'sarcasm_missing'", "valence: this", "emotion: this", "emotion_sentiment: this"):
+    for part in ("'humor'", "'sarcasm'", "valence: this", "emotion: this", "emotion_sentiment: this"):
         assert any(part in fault for fault in faults), (part, faults)
     assert any("row 2, column 'utterance_id': a rating is of no utterance" in fault for fault in faults)
     twice = pd.concat([frame, frame[["humor"]]], axis=1)
@@ -533,6 +539,14 @@ def test_the_queue_puts_what_tells_most_first() -> None:
     assert bits["wide"] == pytest.approx(0.5 * np.log2(1 + 32 / 0.8**2))
     assert queue[1]["fields"] == ["sentiment"]
     assert queue[1]["agreement"] == 0
+
+
+@pytest.mark.parametrize("method", ["mean", "dawid_skene"])
+def test_a_number_that_half_cannot_tell_is_open_whatever_the_method(method: str) -> None:
+    rows = [{"utterance": "tie", "rater": "a", "valence": 5.0}]
+    rows += [{"utterance": "tie", "rater": "b", "valence": "!cannot_tell"}]
+    queue = adjudication_queue(aggregate(ratings(rows), SCHEMA, method), SCHEMA).to_pylist()
+    assert [(row["utterance_id"], row["bits"]) for row in queue] == [("tie", 1.0)]
 
 
 def test_where_a_model_is_sure_adjudication_tells_nothing() -> None:
