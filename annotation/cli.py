@@ -140,7 +140,7 @@ def aggregate(
     table = Table(title=f"labels/{method}.parquet")
     table.add_column("field", overflow="fold")
     for kind in kinds:
-        table.add_column(kind.replace("_", " "), justify="right")
+        table.add_column(kind.replace("_", "\n"), justify="right")  # so that names of fields stand whole
     for name, one in counts.items():
         table.add_row(name, *(f"{one[kind]:,}" for kind in kinds))
     console.print(table)

@@ -16,8 +16,8 @@ from annotation.rater_measures import FEWEST, NOBODY_ELSE, FieldMeasures, Interv
 
 SIDE_BY_SIDE = 6
 """Most raters who stand side by side on a terminal; of more there is a summary."""
-WIDTH = 80
-"""Columns of a terminal on which the names of fields stand whole."""
+WHOLE = 24
+"""Names of fields up to this length stand in one line; those of raters take lines for it."""
 LOOKS = 20
 """Most raters and fields that a terminal lists as worth looking at together."""
 UNRELATED = 0.9
@@ -178,12 +178,9 @@ class RaterReport:
     def _side_by_side(self) -> Table:
         """A row a field and a column a rater."""
         table = Table(title=escape(f"Raters of {self.title}: agreement with the others"), caption=MARKS)
-        table.add_column("field", overflow="fold")
-        # Names of raters take lines before names of fields do.
-        room = WIDTH - 4 - max(map(len, self.options), default=0)
-        most = max(room // len(self.raters) - 3, len("0.00 ≠"))
+        table.add_column("field", overflow="fold", no_wrap=max(map(len, self.options)) <= WHOLE)
         for one in self.raters:
-            table.add_column(escape(one.rater), justify="right", overflow="fold", max_width=most)
+            table.add_column(escape(one.rater), justify="right", overflow="fold")
         for name in self.options:
             middle = self.median(name)
             table.add_row(name, *(_cell(one.fields[name], middle) for one in self.raters))

@@ -254,6 +254,19 @@ def test_notes_and_counts_are_the_same_the_second_time(sample):
     assert "Nothing to do" in out
 
 
+def test_names_of_fields_stand_in_one_line_beside_all_kinds(tmp_path, monkeypatch):
+    project = create_sample(tmp_path / "p")[0]
+    ratings = project.path("annotations/sample.parquet")
+    table = read_table(ratings)
+    alone = table.filter(pa.array([rater == "simulated-r1" for rater in table.column("rater").to_pylist()]))
+    write_table(ratings, alone, alone.schema)
+    monkeypatch.setattr("schemas.command_line.console._width", 80)
+    out = run("aggregate", "--project", project.root)
+    assert max(len(line) for line in out.splitlines() if line[:1] in "┏┡│└") <= 80
+    assert all(f"│ {field.name} " in out for field in project.schema)
+    assert "applicable" in out
+
+
 def test_long_names_of_fields_are_whole_on_a_narrow_terminal(tmp_path, monkeypatch):
     project = create_sample(tmp_path / "p")[0]
     long = "how_far_the_speaker_seems_to_be_at_ease_with_the_others_in_the_room"
