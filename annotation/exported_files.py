@@ -20,7 +20,9 @@ def read_export(path: Path) -> list[Json]:
     """
     try:
         tasks = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise InputError(Issue(f"this file cannot be read: {error.strerror}", str(path))) from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise InputError(Issue(f"this is not a JSON file: {error}", str(path))) from None
     shape = isinstance(tasks, list) and all(
         isinstance(one, dict)

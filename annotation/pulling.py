@@ -38,7 +38,7 @@ from annotation.rounds import REPEAT, Round, read_rounds
 from annotation.server import clear_exports
 from annotation.server_faults import PASSING
 from annotation.taking_turns import pulls_alone
-from schemas.errors import InputError, Issue
+from schemas.errors import InputError, Issue, ProjectBusy
 from schemas.project import Project
 
 _OVERLAP = timedelta(seconds=10)
@@ -170,7 +170,7 @@ def _pull(project: Project, files: Sequence[Path], client: Client | None, tell: 
 
 
 def watch(project: Project, *, every: float, after: Callable[[Pulled], None], tell: Tell = silent) -> None:
-    """Pull again and again until Ctrl-C; a server that fails in passing is tried again.
+    """Pull again and again until Ctrl-C; failures that pass (of the server, or a busy project) do not end it.
 
     Args:
         project: The project.
@@ -183,7 +183,7 @@ def watch(project: Project, *, every: float, after: Callable[[Pulled], None], te
         while True:
             try:
                 after(pull(project, client=client))
-            except PASSING as fault:
+            except (*PASSING, ProjectBusy) as fault:
                 tell(f"{fault}; trying again in {every:.0f} s")
             time.sleep(every)
     except KeyboardInterrupt:

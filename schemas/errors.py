@@ -77,3 +77,7 @@ class InputError(Exception):
             issues = Issue(issues)
         self.issues: list[Issue] = [issues] if isinstance(issues, Issue) else list(issues)
         super().__init__("\n".join(str(issue) for issue in self.issues))
+
+
+class ProjectBusy(InputError):  # noqa: N818 - a fault of the moment, as InputError is one of the input
+    """Another command is writing to the project; it passes by itself."""

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from schemas.definition import definition_text, parse_schema
-from schemas.errors import InputError, Issue
+from schemas.errors import InputError, Issue, ProjectBusy
 from schemas.label_schema import LabelSchema
 from schemas.located_yaml import load_located
 from schemas.round_settings import RoundSettings, read_rounds_part, round_faults
@@ -272,14 +272,14 @@ class Project:
             The staging folder.
 
         Raises:
-            InputError: Another command is writing.
+            ProjectBusy: Another command is writing.
         """
         lock = FileLock(self.path(".lock"))
         try:
             lock.acquire(timeout=0)
         except Timeout:
             message = f"{self._holder()} is writing to this project; run this again when it is done"
-            raise InputError(Issue(message, str(self.root))) from None
+            raise ProjectBusy(Issue(message, str(self.root))) from None
         try:
             self.path(".lock-holder").write_text(f"'{command}' (process {os.getpid()})", "utf-8")
             self._recover()

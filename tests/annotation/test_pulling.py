@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from filelock import FileLock
 
-from annotation import pulled, rounds
+from annotation import pulled, pulling, rounds
 from annotation.assignment import Stop
 from annotation.pulled_table import TABLE, Reader
 from annotation.pulling import pull
@@ -187,6 +187,24 @@ def test_a_second_pull_waits_for_the_first(project, server):
     server.date = NOON + timedelta(minutes=1)
     assert pull(project, client=server, tell=tell).changed == 1
     assert "another pull" in told[0]
+
+
+def test_the_watch_outlasts_a_command_that_writes(project, server, monkeypatch):
+    monkeypatch.setattr(pulling.Client, "of", lambda _: server)
+    other, told, found = FileLock(project.path(".lock")), [], []
+    other.acquire()
+
+    def tell(line):
+        told.append(line)
+        other.release()
+
+    def after(pulled):
+        found.append(pulled)
+        raise KeyboardInterrupt
+
+    pulling.watch(project, every=0.01, after=after, tell=tell)
+    assert "is writing to this project" in told[0]
+    assert [one.wrote for one in found] == [True]
 
 
 def test_the_table_from_the_journal_equals_the_one_that_was_written_as_it_came(project, server):

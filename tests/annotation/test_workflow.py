@@ -347,6 +347,11 @@ def test_a_file_that_is_no_export_is_refused(copied, tmp_path, content):
         pull(copied[0], [path])
 
 
+def test_a_file_that_is_not_there_is_told(copied, tmp_path):
+    with pytest.raises(InputError, match=r"x\.json: this file cannot be read: No such file"):
+        pull(copied[0], [tmp_path / "x.json"])
+
+
 def test_a_file_of_another_project_is_refused(copied, tmp_path):
     path = tmp_path / "x.json"
     task = {"id": 1, "created_at": "2026-01-01T00:00:00Z", "data": {"round": "other"}, "annotations": []}
