@@ -14,18 +14,15 @@ from baselines.stream_encoder import Encoded
 class Projection(nn.Module):
     """Brings a stream to the common width of one or several stacks.
 
-    A learnt vector stands where the stream has nothing.
+    A learnt vector stands where the stream has nothing. There is no norm over the numbers of an utterance: it
+    would make all vectors alike in length, and how much of something is shown is what tells a strong feeling
+    from a weak one. Encoders give numbers of one scale.
     """
 
     def __init__(self, width: int, to: int, dropout: float, stacks: int = 1) -> None:
         super().__init__()
         # No dropout before it: it would blur numbers that tell little by little; n-grams have their own.
-        self.layers = nn.Sequential(
-            nn.Linear(width, stacks * to),
-            nn.GroupNorm(stacks, stacks * to),  # each stack for itself
-            nn.GELU(),
-            nn.Dropout(dropout),
-        )
+        self.layers = nn.Sequential(nn.Linear(width, stacks * to), nn.GELU(), nn.Dropout(dropout))
         self.missing = nn.Parameter(torch.zeros(stacks * to))
 
     def forward(self, rows: Tensor, present: Tensor) -> Tensor:

@@ -134,7 +134,8 @@ class PretrainedEncoder(Encoder):
         present = stream["present"]
         if "values" in stream:
             return stream["values"], present
-        return torch.where(present[:, None], self.encode(stream), 0.0), present
+        scaled = nn.functional.layer_norm(self.encode(stream), (self.width,))  # hidden states have any scale
+        return torch.where(present[:, None], scaled, 0.0), present
 
 
 def describe(

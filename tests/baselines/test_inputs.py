@@ -388,6 +388,11 @@ def test_a_text_encoder_of_transformers(tuning, encoder, maker, tmp_path):
     settings = {**QUICK, "epochs": 1, "encoder": str(encoder), "encoder_tuning": tuning, "encoder_layers": 1}
     model, _ = fit("context-fusion", data, 0, {**settings, "encoder_learning_rate": 0.01})
     split = maker.split(maker.rows(4, "p"))
+    text_encoder = model.encoders.encoders["text encoder"]
+    vectors, present = text_encoder(text_encoder.read(split).take(np.arange(len(split))))
+    assert torch.allclose(
+        vectors[present].std(dim=1, correction=0), torch.ones(int(present.sum())), atol=1e-3
+    )
     together = model.scores(split)
     model.save_pretrained(tmp_path / "saved")
     loaded = load_model(tmp_path / "saved")  # without the folder of the encoder being asked

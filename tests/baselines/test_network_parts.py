@@ -20,6 +20,7 @@ from baselines.context import (
 )
 from baselines.data import Labels
 from baselines.evidence_context import TRUST, EvidenceContext
+from baselines.fusion import Projection
 from baselines.heads import make_head
 from baselines.linear_evidence import fit_evidence
 from baselines.tuning import tune
@@ -153,6 +154,18 @@ def test_at_first_heads_look_at_the_same_turn_the_one_before_and_the_next():
     assert layer.liking.shape == (4, 2 * REACH + 1)
     assert layer.liking.argmax(dim=1)[:3].tolist() == [REACH, REACH - 1, REACH + 1]
     assert not layer.liking[3].any()
+
+
+def test_a_projection_keeps_how_much_of_something_is_shown():
+    layer = Projection(2, 4, 0.0, stacks=2)
+    with torch.no_grad():
+        layer.layers[0].weight.copy_(torch.ones(8, 2))
+        layer.layers[0].bias.zero_()
+    weak, strong, nothing = layer(
+        torch.tensor([[1.0, 2.0], [4.0, 8.0], [4.0, 8.0]]), torch.tensor([True, True, False])
+    )
+    assert torch.allclose(strong, 4 * weak, rtol=0.01)
+    assert torch.equal(nothing, layer.missing)
 
 
 @pytest.mark.parametrize("context", [BOTH, PAST])
