@@ -88,7 +88,8 @@ def run(
         InputError: Unknown engine, its package is not installed, or the cluster cannot be reached.
     """
     if engine not in list(Engine):
-        raise InputError(Issue("unknown engine", value=engine, choices=[one.value for one in Engine]))
+        choices = [one.value for one in Engine]
+        raise InputError(Issue("unknown engine", column="--engine", value=engine, choices=choices))
     if workers is not None and workers < 1:
         raise InputError(Issue("at least one worker is needed", column="--workers", value=workers))
     if engine == Engine.LOCAL and address is not None:
@@ -102,6 +103,8 @@ def _attempt(work: Callable[[Task], Result], task: Task) -> tuple[Result | None,
     try:
         return work(task), None
     except Exception as error:  # whatever a task raises must not cost the others theirs
+        if isinstance(error, OSError) and error.filename is not None:
+            return None, f"{error.filename}: {error.strerror}"
         return None, str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
 
 

@@ -16,7 +16,7 @@ class Errand:
     Attributes:
         number: Its number.
         notes: A folder in which each try leaves a file.
-        does: ``square``, ``raise``, ``die`` (always), ``die_once`` or ``wait``.
+        does: ``square``, ``raise``, ``open`` (what is not there), ``die`` (always), ``die_once`` or ``wait``.
     """
 
     number: int
@@ -30,6 +30,8 @@ def do(errand: Errand) -> int:
     (errand.notes / f"{errand.number}-{tries}").write_text(str(os.getpid()))
     if errand.does == "raise":
         raise ValueError(f"number {errand.number} is refused")
+    if errand.does == "open":
+        (errand.notes / "absent").read_text()
     if errand.does == "die" or (errand.does == "die_once" and tries == 0):
         os.kill(os.getpid(), signal.SIGKILL)
     if errand.does == "wait":

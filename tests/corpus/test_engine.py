@@ -35,7 +35,7 @@ def tries(errand: Errand) -> int:
 
 
 def mixed(notes: Path) -> list[Errand]:
-    kinds = {2: "raise", 3: "die_once", 5: "die"}
+    kinds = {1: "open", 2: "raise", 3: "die_once", 5: "die"}
     return [Errand(number, notes, kinds.get(number, "square")) for number in range(8)]
 
 
@@ -48,6 +48,8 @@ def check_mixed(errands: list[Errand], engine: str, address: str | None = None) 
     for number, one in outcomes.items():
         if number == 2:
             assert (one.result, one.error) == (None, "ValueError: number 2 is refused")
+        elif number == 1:
+            assert (one.result, one.error) == (None, f"{one.task.notes}/absent: No such file or directory")
         elif number == 5:
             assert one.result is None
             assert "killed" in (one.error or "")
