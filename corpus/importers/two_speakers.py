@@ -6,14 +6,15 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-_DASH = re.compile(r"(?:^|(?<=\n)|(?<=\s))[-–—‐‑−﹣－]+\s*(?=\S)")
+# Chinese leaves no space after the end of a sentence; its long dash may go on with one.
+_DASH = re.compile(r"(?:^|(?<=\n)|(?<=\s)|(?<=[。！？])(?!—))[-–—‐‑−﹣－]+\s*(?=\S)")
 
 
 def two_speakers(text: str) -> list[str]:
     """Return what each of the speakers of a line says; a line of one speaker as it stands.
 
-    Every part begins with a dash, on a line of its own or after a space; a dash within a sentence (``yes -
-    no``) does not count, since the line does not begin with one.
+    Every part begins with a dash, on a line of its own, after a space or after ``。！？``; a dash within a
+    sentence (``yes - no``) does not count, since the line does not begin with one.
     """
     stripped = text.strip()
     places = [match.span() for match in _DASH.finditer(stripped)]

@@ -200,6 +200,8 @@ def test_a_dash_within_a_sentence_makes_no_second_speaker() -> None:
     assert two_speakers("yes - no") == ["yes - no"]
     assert two_speakers("- only one") == ["- only one"]
     assert two_speakers("-你好 -再见") == ["你好", "再见"]
+    assert two_speakers("- 走吧？-好！") == ["走吧？", "好！"]
+    assert two_speakers("——他说：走吧！——好。") == ["——他说：走吧！——好。"]
     assert two_speakers("－ A well-known man.\n－ Who?") == ["A well-known man.", "Who?"]
 
 
