@@ -28,7 +28,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from corpus.media.segmenting import CLIP_HEIGHT
+from corpus.media.clip import HEIGHT
 
 A_MINUTE = 400 / 30  # utterances
 SPOKEN = 0.8  # share of the time
@@ -231,7 +231,7 @@ def main() -> None:
             rows.add(what, mine, "PyAV, all decoded *", whole)
         usual = two_calls(film, root, count, 20)
         rows.add(what, mine, "ffmpeg, two calls each *", usual, "3x faster", faster=True)
-        size = ["-vf", f"scale=-2:{CLIP_HEIGHT}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23"]
+        size = ["-vf", f"scale=-2:{HEIGHT}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23"]
         mine, theirs = in_turn(
             options.rounds,
             lambda: ours(part, 2, few, clips=True),

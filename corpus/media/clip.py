@@ -17,7 +17,12 @@ import av
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
+from corpus.media.pictures import colours, rotation, scaled
+from corpus.media.recording import Recording
 from corpus.media.sound import Samples, audio_frame
+
+HEIGHT = 480
+"""Lines of a clip; recordings with fewer keep theirs. Frames and faces are taken from the whole picture."""
 
 TICKS = 90_000
 """Ticks a second of the clock of pictures."""
@@ -54,6 +59,28 @@ class Tone:
 
     rate: int
     channels: int
+
+
+def look_of(frame: av.VideoFrame, aspect: float, rate: float) -> Look:
+    """Return what the pictures of a clip are.
+
+    Args:
+        frame: The first of them.
+        aspect: Width of a pixel of the recording to its height.
+        rate: Frames a second of the recording.
+    """
+    size = frame.width, frame.height
+    if rotation(frame) % 180:
+        size, aspect = size[::-1], 1 / aspect
+    return Look(*scaled(size, aspect, HEIGHT), rate, colours(frame))
+
+
+def tone_of(recording: Recording) -> Tone | None:
+    """Return what the sound of clips is; None where a recording has no sound, or no pictures."""
+    sound = recording.sound
+    if sound is None or recording.video is None:
+        return None
+    return Tone(44_100 if sound.sample_rate == 44_100 else 48_000, min(2, sound.channels))
 
 
 class ClipWriter:

@@ -19,27 +19,16 @@ import av
 import numpy as np
 
 from corpus.media.checking import check_file, check_flac
-from corpus.media.clip import TICKS, ClipWriter, Look, Tone
+from corpus.media.clip import TICKS, ClipWriter, Look, look_of, tone_of
 from corpus.media.faces import FaceDetector
 from corpus.media.passing import NEAR, Lane, Looked, Rows, Utterance
-from corpus.media.pictures import (
-    PictureMaker,
-    PictureScaler,
-    PicturesWriter,
-    colours,
-    rotation,
-    scaled,
-    upright,
-)
+from corpus.media.pictures import PictureMaker, PictureScaler, PicturesWriter, rotation, upright
 from corpus.media.plan import Shard, Wanted
 from corpus.media.recording import Picture, Recording
 from corpus.media.segments import PICTURES_FILE, RATE, SEGMENTS, SEGMENTS_FILE, Kind, Status
 from corpus.media.sound import Block, Cut, Resampler, Samples, write_flac
 from schemas.errors import InputError
 from schemas.tables import from_rows, write_table
-
-CLIP_HEIGHT = 480
-"""Lines of a clip; recordings with fewer keep theirs. Frames and faces are taken from the whole picture."""
 
 PART = ".part"
 """How the names of folders end that are not done yet."""
@@ -142,7 +131,7 @@ class _Segmenting:
 
     def _cut(self, recording: Recording, wanted: Iterable[Wanted]) -> None:
         self._recording = recording
-        self._tone = _tone(recording) if self._recipe.clips else None
+        self._tone = tone_of(recording) if self._recipe.clips else None
         utterances = [self._begin(one) for one in wanted]
         self._left = len(utterances)
         self._to_write = deque(sorted(utterances, key=lambda one: (one.end, one.start)))
@@ -229,7 +218,7 @@ class _Segmenting:
         if picture.start - one.start > _LACKING:
             one.picture_fault = f"it starts at {one.start:g} s, and pictures only at {picture.start:.2f} s"
         if self._recipe.clips:
-            look = _look(picture.frame, self._aspect(), self._recording.rate)
+            look = look_of(picture.frame, self._aspect(), self._recording.rate)
             one.clip = ClipWriter(self._part / f"{one.wanted.name}.mp4", look, self._tone)
             for samples in one.early:
                 one.clip.add_sound(samples)
@@ -392,18 +381,3 @@ def _ticks(seconds: float) -> int:
 
 def _copy(frame: av.VideoFrame) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
-
-
-def _look(frame: av.VideoFrame, aspect: float, rate: float) -> Look:
-    size = frame.width, frame.height
-    if rotation(frame) % 180:
-        size, aspect = size[::-1], 1 / aspect
-    return Look(*scaled(size, aspect, CLIP_HEIGHT), rate, colours(frame))
-
-
-def _tone(recording: Recording) -> Tone | None:
-    """Return what the sound of clips is; None where a recording has no sound, or no pictures."""
-    sound = recording.sound
-    if sound is None or recording.video is None:
-        return None
-    return Tone(44_100 if sound.sample_rate == 44_100 else 48_000, min(2, sound.channels))

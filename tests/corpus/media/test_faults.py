@@ -15,14 +15,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from corpus.media import run as run_module
-from corpus.media.plan import Recipe
+from corpus.media.plan import Recipe, shards
 from corpus.media.run import REPORT, cut_recordings, stale
+from corpus.media.segmenting import segment
 from corpus.media.segments import SEGMENTS_FILE, Segments
 from corpus.status import status
 from schemas.errors import InputError
@@ -56,6 +58,16 @@ def films(project: Project, name_utterances: Name, count: int = 3) -> dict[str, 
     assert len(undisturbed) == count * (2 * len(CUTS) + 2)
     shutil.rmtree(project.path("clips"))
     return undisturbed
+
+
+def same_with_other_threads(project: Project) -> None:
+    """Cut all again, with one thread and with three: the same is done, for the same reasons."""
+    whole = digests(project)
+    planned, _ = shards(project, Recipe())
+    for threads in (1, 3):
+        for shard in planned:
+            segment(replace(shard, threads=threads))
+        assert digests(project) == whole
 
 
 @pytest.mark.usefixtures("in_process")
@@ -114,6 +126,7 @@ def test_bad_recordings_are_reported_and_the_rest_is_done(project: Project, name
     assert [one["reason"] for one in report["failures"]] == [one.reason for one in account.failures]
 
     before = digests(project)
+    same_with_other_threads(project)
     again = cut_recordings(project, Recipe(), workers=1)
     assert (again.cut, again.failures) == ((), account.failures)
     shoot(media / "empty.mp4", seconds=2.5)
@@ -136,6 +149,7 @@ def test_damage_within_is_the_fault_of_its_utterances(project: Project, name_utt
     account = cut_recordings(project, Recipe(), workers=1)
     assert [one.utterance_id for one in account.failures] == ["scratched_1"]
     assert set(Segments(project).utterances()) == {"scratched_0", "scratched_2"}
+    same_with_other_threads(project)
 
 
 @pytest.mark.usefixtures("in_process")
