@@ -99,7 +99,7 @@ def restore(project: Project, file: Path) -> None:
         if standing:
             message = f"{len(standing)} files of the backup stand here already; move private/ away first"
             raise InputError(Issue(message, str(project.path("private")), value=standing[0]))
-        with tarfile.open(file) as tar:
+        with tarfile.open(file, "r:") as tar:
             tar.extractall(project.root, filter="data")
         for name in names:
             project.path(name).chmod(0o600)
@@ -116,9 +116,11 @@ def _names(file: Path) -> list[str]:
         InputError: It is none.
     """
     try:
-        with tarfile.open(file) as tar:
+        with tarfile.open(file, "r:") as tar:
             names = [one.name for one in tar.getmembers()]
-    except (tarfile.TarError, FileNotFoundError) as error:
+    except OSError as error:
+        raise InputError(Issue(f"this file cannot be read: {error.strerror}", str(file))) from None
+    except tarfile.TarError as error:
         raise InputError(Issue(f"this is not a backup: {error}", str(file))) from None
     if not names or not all(name.startswith("private/") for name in names):
         raise InputError(Issue("this is not a backup of a project's private/", str(file)))

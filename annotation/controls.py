@@ -7,7 +7,7 @@ cannot disagree. It depends on nothing but the schema; the language changes word
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from annotation.control import (
@@ -74,6 +74,18 @@ def page_controls(schema: LabelSchema, language: str = "en") -> tuple[Control, .
             _plans.clear()
         _plans[key] = schema, tuple(_Planner(schema, spoken).plan())
     return _plans[key][1]
+
+
+def keyed_as(controls: Sequence[Control], whole: Sequence[Control]) -> tuple[Control, ...]:
+    """Give the controls of some fields of a schema the keys that they have on the page of all its fields.
+
+    Those are the keys of the handbook, and those that raters have learned.
+    """
+    keys = {(one.name, choice.alias): choice.keys for one in whole for choice in one.choices}
+    return tuple(
+        replace(one, choices=tuple(replace(each, keys=keys[one.name, each.alias]) for each in one.choices))
+        for one in controls
+    )
 
 
 _MOST_PLANS = 64

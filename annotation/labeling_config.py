@@ -13,7 +13,7 @@ from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from annotation import hotkeys
-from annotation.controls import Condition, Control, Role, page_controls
+from annotation.controls import Condition, Control, Role, keyed_as, page_controls
 from annotation.page import writable
 from annotation.sheet import Design, Sheet
 from annotation.wordings import WORDS
@@ -26,30 +26,35 @@ TURN = "turn"
 """Name of the control whose regions are the turns of a dialogue."""
 
 
-def labeling_config(schema: LabelSchema, sheet: Sheet) -> str:
+def labeling_config(schema: LabelSchema, sheet: Sheet, whole: LabelSchema | None = None) -> str:
     """Write the labeling page of a project.
 
     Args:
         schema: The label schema.
         sheet: Design, condition, context and language of the page.
+        whole: The schema with all its fields, where ``schema`` has only some: keys are those of its page.
 
     Raises:
         InputError: The schema needs more keys than there are, or a dialogue page is to hide later turns.
     """
     sheet.require_possible()
+    controls = page_controls(schema, sheet.language)
+    if whole is not None:
+        controls = keyed_as(controls, page_controls(whole, sheet.language))
     if sheet.design is Design.UTTERANCE:
-        return utterance_config(schema, sheet.condition, sheet.context, sheet.language)
-    return dialogue_config(schema, sheet.condition, sheet.language, sheet.turns)
+        return _utterance_page(schema, controls, sheet.condition, sheet.context, sheet.language)
+    return _dialogue_page(schema, controls, sheet.condition, sheet.language, sheet.turns)
 
 
-def utterance_config(schema: LabelSchema, condition: Modality, context: Context, language: str) -> str:
+def _utterance_page(
+    schema: LabelSchema, controls: Sequence[Control], condition: Modality, context: Context, language: str
+) -> str:
     """Write the page for one utterance.
 
     Its tasks have ``text`` (what is rated, as far as the condition shows it), ``context`` and, with full
     context, ``later`` (HTML: what was said before and after) and, unless the condition is ``text``, ``media``
     (URL of the exact clip), as `tasks.utterance_task` makes them.
     """
-    controls = page_controls(schema, language)
     page, left, right = _page(language, controls, [hotkeys.PLAY] if condition is not Modality.TEXT else [])
     if condition is not Modality.TEXT:
         left.append(_player("media", condition, "0"))
@@ -63,14 +68,15 @@ def utterance_config(schema: LabelSchema, condition: Modality, context: Context,
     return _written(page)
 
 
-def dialogue_config(schema: LabelSchema, condition: Modality, language: str, turns: int) -> str:
+def _dialogue_page(
+    schema: LabelSchema, controls: Sequence[Control], condition: Modality, language: str, turns: int
+) -> str:
     """Write the page for a whole dialogue of at most ``turns`` turns.
 
     Its tasks have ``turn_01``, ``turn_02``, ... (each turn as the condition shows it), ``transcript`` (HTML,
     or plain text in the condition ``text``) and, unless the condition is ``text``, ``media``; a region a
     turn, called ``T01``, ``T02``, ..., is made beforehand, as `tasks.dialogue_task` does.
     """
-    controls = page_controls(schema, language)
     keys = [hotkeys.NEXT_TURN] + ([hotkeys.PLAY] if condition is not Modality.TEXT else [])
     page, left, right = _page(language, controls, keys)
     # Label Studio lists regions from the last to the first.

@@ -136,7 +136,8 @@ def set_up(project: Project, plan: Plan, *, client: Client | None = None, tell: 
     made = _decide(project, plan, raters, accounts, client.name)
     found = SetUp(made, overlap=_overlap(made), notices=_notices(project, made))
     write_accounts(project, accounts)
-    config = {rater: labeling_config(schema_of(project, made), made.sheet(rater)) for rater in made.queues}
+    schema, whole = schema_of(project, made), whole_schema_of(project, made)
+    config = {rater: labeling_config(schema, made.sheet(rater), whole) for rater in made.queues}
     write_round(project, made)
     found.invited = make_accounts(project, people, accounts, client, tell)
     publish_raters(project, people, accounts, "annotation setup")

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from annotation import hotkeys
 from annotation.controls import PLAIN, Role, page_controls, scale_points
 from annotation.labeling_config import labeling_config
+from annotation.rounds import narrowed
 from annotation.sheet import Design, Sheet
 from schemas import InputError, load_schema
 from schemas.definition import parse_schema, shipped_definitions
@@ -115,6 +116,27 @@ def test_every_answer_of_a_schema_can_be_given(name: str) -> None:
             assert set(field.categories) <= given
         elif isinstance(field, IntervalField):
             assert {field.low, field.high, *(point for point, _ in field.anchors)} <= given
+
+
+@pytest.mark.parametrize("design", list(Design))
+@pytest.mark.parametrize("name", shipped_definitions())
+def test_a_page_of_some_fields_has_the_keys_of_the_handbook(name: str, design: Design) -> None:
+    whole, sheet = load_schema(name), replace(SHEET, design=design)
+    keys = {
+        (control.name, choice.alias): choice.keys
+        for control in page_controls(whole)
+        for choice in control.choices
+    }
+    for field in whole:
+        parts = (field.source, field.target) if isinstance(field, RelationField) else ()
+        page = fromstring(labeling_config(narrowed(whole, (field.name, *parts)), sheet, whole))
+        found = {
+            (control.get("name"), choice.get("alias")): tuple((choice.get("hotkey") or "").split(","))
+            for control in page.iter("Choices")
+            for choice in control
+        }
+        assert found
+        assert found == {each: keys[each] for each in found}
 
 
 @pytest.mark.parametrize(

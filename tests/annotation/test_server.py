@@ -278,8 +278,10 @@ def test_a_backup_inside_private_holds_neither_itself_nor_earlier_ones(project):
 @pytest.mark.parametrize("content", [b"no tar", b""])
 def test_what_is_no_backup_is_refused(project, tmp_path, content):
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(InputError, match="not a backup"):
+    with pytest.raises(InputError, match=r"x: this is not a backup: .*\Z"):
         restore(project, tmp_path / "x")
+    with pytest.raises(InputError, match="z: this file cannot be read: No such file"):
+        restore(project, tmp_path / "z")
     with pytest.raises(InputError, match="nothing to back up"):
         back_up(Project.create(tmp_path / "empty"), tmp_path / "y")
 
