@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 SCREEN = {"width": 1366, "height": 768}
 SUBMIT_BAR = 718  # pixels from the top of the screen
-LOST_KEYS = 700  # milliseconds; keys typed sooner after a submit are lost
+LOST_KEYS = 700  # milliseconds; keys typed sooner after a page was loaded may be lost
+_OPEN = (
+    "[...document.querySelectorAll('.f')].filter(one => one.offsetParent && "
+    "getComputedStyle(one).borderLeftColor === 'rgb(232, 89, 12)')"
+    ".map(one => one.querySelector('h4').innerText)"
+)
 _SAID = re.compile(r"^(?!.*/(static|react-app)/)")  # what a server says that knows who asks
 _NAMES = {"enter": "Enter", "space": "Space", "tab": "Tab", "ctrl": "Control", "shift": "Shift", "alt": "Alt"}
 
@@ -79,9 +85,14 @@ class Rater:
         self.ready()
 
     def ready(self) -> None:
-        """Wait until the page takes keys."""
+        """Wait until a page that was just loaded takes keys."""
         self.page.wait_for_selector(".keys", state="visible")
         self.page.wait_for_timeout(LOST_KEYS)
+        self.keys = self.clicks = 0
+
+    def next(self, text: str) -> None:
+        """Wait, after a submit, for the task of this utterance: it takes keys as soon as it stands there."""
+        self.await_utterance(text)
         self.keys = self.clicks = 0
 
     def press(self, *keys: str) -> None:
@@ -133,6 +144,22 @@ class Rater:
         """Wait until the page asks about the utterance of this text."""
         self.page.wait_for_selector(f".cur:has-text({text!r}) >> visible=true")
 
+    def await_choice(self, key: str) -> None:
+        """Wait until a choice with this key is chosen."""
+        chosen = self.page.locator(".ant-checkbox-wrapper-checked", has_text=f"[{key}]")
+        chosen.locator("visible=true").first.wait_for()
+
+    def await_open(self, *titles: str) -> None:
+        """Wait until the rows with a bar, which are open questions, are those of these titles."""
+        self.page.wait_for_function(f"wanted => JSON.stringify({_OPEN}) === wanted", arg=_json(titles))
+
+    def ask_relations(self) -> None:
+        """Answer so that both relations of the schema ``affect`` are asked, and wait until they are."""
+        self.press("c", "n")
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('.ask')].filter(one => one.offsetParent).length === 2"
+        )
+
     def check_fits(self) -> None:
         """Check that nothing of a page lies below the submit bar or beyond the right edge."""
         box = self.page.locator(".g").bounding_box()
@@ -164,6 +191,11 @@ class Rater:
             self.page.get_by_role("button", name="Submit", exact=False).first.click()
             self.clicks += 1
         assert got.value.ok, got.value.text()
+
+
+def _json(titles: Sequence[str]) -> str:
+    """Write titles as the browser does."""
+    return json.dumps(titles, ensure_ascii=False, separators=(",", ":"))
 
 
 def _is_submission(answer: Response) -> bool:
