@@ -119,7 +119,9 @@ def test_a_frozen_encoder_sees_what_features_hold(recorded, cache, small_model):
         for row, expected in enumerate(results(extractor, items)):
             assert found.present[row] == isinstance(expected, np.ndarray)
             if found.present[row]:
-                np.testing.assert_allclose(found.values[row], expected, atol=1e-4)
+                # A model brings what it encodes itself to one scale; features are standardised over train.
+                scaled = (expected - expected.mean()) / np.sqrt(expected.var() + 1e-5)
+                np.testing.assert_allclose(found.values[row], scaled, atol=1e-4)
 
 
 @pytest.mark.parametrize(
