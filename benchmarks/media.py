@@ -1,6 +1,6 @@
 """What cutting recordings costs: against FFmpeg on the same film, with the same threads.
 
-python -m benchmarks.media                         # 30 minutes of 720p, 400 utterances; 5 minutes of work
+python -m benchmarks.media                         # 30 minutes of 720p, 400 utterances
 python -m benchmarks.media --minutes 3 --rounds 3  # a shorter film with as many utterances a minute
 python -m benchmarks.media --hour                  # also memory, on an hour
 

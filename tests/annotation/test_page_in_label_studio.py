@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -28,9 +27,6 @@ from tests.annotation.simulated_page import (
     opinions,
     pressed,
 )
-
-if TYPE_CHECKING:
-    pass
 
 # -- the server takes the pages ----------------------------------------------------------------------------
 
